@@ -1,0 +1,35 @@
+/**
+ * Cinder's host strings: `host@backend#pool`. A services row has no pool, a volume's host has one; a cluster's name
+ * stands in the place of `host` in exactly the same form.
+ */
+export interface HostParts {
+  readonly host: string;
+  readonly backend?: string;
+  readonly pool?: string;
+}
+
+/** Splits `host@backend#pool`; every part but the first may be missing. */
+export function parseHost(text: string): HostParts {
+  const [beforePool = '', ...pools] = text.split('#');
+  const [host = '', ...backends] = beforePool.split('@');
+  return {
+    host,
+    ...(backends.length > 0 && { backend: backends.join('@') }),
+    ...(pools.length > 0 && { pool: pools.join('#') }),
+  };
+}
+
+/** `host@backend`, without the pool. */
+export function backendOf(text: string): string {
+  return text.split('#')[0] ?? text;
+}
+
+/** The pool's name, or undefined where the string names none. */
+export function poolOf(text: string): string | undefined {
+  return parseHost(text).pool;
+}
+
+/** Whether two host strings mean the same backend, whatever their pools. */
+export function sameBackend(one: string, other: string): boolean {
+  return backendOf(one) === backendOf(other);
+}

@@ -1,0 +1,74 @@
+import { TimeoutError, toError } from './errors.ts';
+
+/** The reason of an aborted signal, always as an `Error`. */
+export function abortReason(signal: AbortSignal): Error {
+  return toError(signal.reason ?? new Error('aborted'));
+}
+
+/** Waits `ms`; rejects with the signal's reason as soon as it aborts. The timer never keeps the process alive. */
+export function delay(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(abortReason(signal));
+    const onAbort = (): void => {
+      clearTimeout(timer);
+      reject(abortReason(signal));
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    }, ms);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+/**
+ * The promise's result, or the signal's reason, whichever is first. The promise itself goes on: use it only where
+ * its late result may be dropped.
+ */
+export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  if (signal.aborted) {
+    promise.catch(() => undefined);
+    return Promise.reject(abortReason(signal));
+  }
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = (): void => reject(abortReason(signal));
+    signal.addEventListener('abort', onAbort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}
+
+/** The promise's result, or a `TimeoutError` naming `what` after `ms`. The promise itself goes on. */
+export async function withTimeout<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const expired = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new TimeoutError(what, ms)), ms);
+  });
+  try {
+    return await Promise.race([promise, expired]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** An outer signal's child that can also be aborted by itself; `detach` ends the tie so that the outer may live on. */
+export interface ChildAbort {
+  readonly signal: AbortSignal;
+  abort(reason: Error): void;
+  detach(): void;
+}
+
+/** A signal that aborts with any of `parents`, or by its own `abort`. Listeners are removed by `detach`. */
+export function childAbort(...parents: readonly AbortSignal[]): ChildAbort {
+  const controller = new AbortController();
+  const ties = parents.map((parent) => {
+    const onAbort = (): void => controller.abort(abortReason(parent));
+    if (parent.aborted) onAbort();
+    else parent.addEventListener('abort', onAbort, { once: true });
+    return () => parent.removeEventListener('abort', onAbort);
+  });
+  return {
+    signal: controller.signal,
+    abort: (reason) => controller.abort(reason),
+    detach: () => ties.forEach((untie) => untie()),
+  };
+}
