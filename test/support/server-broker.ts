@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { build, type Build } from './build.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRabbit, type RabbitServer } from './rabbit-server.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
@@ -11,6 +12,7 @@ export interface Shares {
   rabbit: { readonly url: string; readonly vhost: string; readonly adminUrl: string };
   redis: { readonly url: string };
   zookeeper: { readonly hosts: string; readonly namespace: string };
+  build: { readonly dist: string };
 }
 
 export type ShareName = keyof Shares;
@@ -23,6 +25,7 @@ export type ShareName = keyof Shares;
 export class ServerBroker {
   readonly #servers = new Map<ShareName, Promise<TestServer>>();
   readonly #http: Server;
+  #build: Promise<Build> | undefined;
   #count = 0;
 
   constructor() {
@@ -46,6 +49,7 @@ export class ServerBroker {
   async stop(): Promise<void> {
     this.#http.closeAllConnections();
     await new Promise((resolve) => this.#http.close(resolve));
+    await (await this.#build)?.remove();
     const started = await Promise.allSettled(this.#servers.values());
     await Promise.all(started.map((server) => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
   }
@@ -66,6 +70,8 @@ export class ServerBroker {
         return { url: `${(await this.#redis()).url}/${number}` };
       case 'zookeeper':
         return { hosts: (await this.#zookeeper()).hosts, namespace: part };
+      case 'build':
+        return { dist: (await (this.#build ??= build())).dist };
       default:
         throw new Error(`no server is called ${name}`);
     }

@@ -1,0 +1,28 @@
+import { execFile } from 'node:child_process';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../..');
+
+export interface Build {
+  /** Holds `src/main.js` and all else, as `dist/` does. */
+  readonly dist: string;
+  remove(): Promise<void>;
+}
+
+/**
+ * The compiled program, for tests that start it as a process. `npm test` has built `dist/` and says so; a run of
+ * single files compiles into a folder of its own, so that runs at the same time do not meet.
+ */
+export async function build(): Promise<Build> {
+  if (process.env['TEST_DIST'] !== undefined)
+    return { dist: process.env['TEST_DIST'], remove: () => Promise.resolve() };
+  const dist = join(root, '.cache', `build-${process.pid}`);
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  // Type errors are the type check's business: what can be emitted is emitted, and the tests judge it.
+  await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', dist], {
+    cwd: root,
+  }).catch(() => undefined);
+  return { dist, remove: () => rm(dist, { recursive: true, force: true }) };
+}

@@ -1,0 +1,32 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** The path of an executable found by PATH, or undefined. */
+export function findProgram(name: string): string | undefined {
+  const folders = [...(process.env['PATH'] ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Whether tests that need a program are left out: only where `npm test -- --skip-missing` asked for that. Otherwise a
+ * missing program is a failing test, never a silent hole. Use: `describe.skipIf(leaveOut('qemu-img'))`.
+ */
+export function leaveOut(...programs: readonly string[]): boolean {
+  return process.env['SKIP_MISSING'] === '1' && programs.some((name) => findProgram(name) === undefined);
+}
+
+/** Path of qemu-img. @throws Error naming the package where it is missing */
+export function qemuImg(): string {
+  const path = findProgram('qemu-img');
+  if (path === undefined) throw new Error('qemu-img is missing: install qemu-utils, or run npm test -- --install');
+  return path;
+}
