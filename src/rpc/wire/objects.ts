@@ -54,9 +54,11 @@ function decodeObject(path: string, json: JsonObject): WireObject {
   const version = acceptedVersion(path, reader.text(`${KEY}version`), schema);
   const data = reader.get(`${KEY}data`);
   if (!isJsonObject(data)) throw new WireError(`${path}.${KEY}data`, `is ${kindOf(data)}; send the object's fields`);
-  const known = Object.entries(withUseQuota(schema.name, data)).filter(([key]) => schema.fields.has(key));
-  const changes = reader.textList(`${KEY}changes`).filter((name) => schema.fields.has(name));
-  return new WireObject(schema.name, version, decodeFields(path, schema, Object.fromEntries(known)), changes);
+  const known = Object.entries(withImplied(schema, data)).filter(([key]) => schema.fields.has(key));
+  const fields = decodeFields(path, schema, Object.fromEntries(known));
+  // As in Python, what is not set has not changed.
+  const changes = reader.textList(`${KEY}changes`).filter((name) => Object.hasOwn(fields, name));
+  return new WireObject(schema.name, version, fields, changes);
 }
 
 function decodeFields(path: string, schema: ObjectSchema, data: JsonObject): Record<string, WireValue> {
@@ -127,10 +129,15 @@ function expectObject(path: string, name: string, value: unknown): WireObject {
   throw new WireError(path, `is ${found}; send a ${name} object`);
 }
 
-/** Senders older than the field leave it out, and Zed may send null; whether quota counts must be known all the same. */
-function withUseQuota(object: string, data: JsonObject): JsonObject {
-  if ((object !== 'Volume' && object !== 'Snapshot') || (data['use_quota'] ?? null) !== null) return data;
-  return { ...data, use_quota: object === 'Snapshot' || !isInternalVolume(data) };
+/**
+ * The data with what Python sets of itself: a list that was left out is empty, and `use_quota`, which older senders
+ * leave out and Zed may send as null, is made definite.
+ */
+function withImplied(schema: ObjectSchema, data: JsonObject): JsonObject {
+  if (schema.fields.get('objects')?.kind === 'objectList') return { objects: [], ...data };
+  const isSnapshot = schema.name === 'Snapshot';
+  if ((!isSnapshot && schema.name !== 'Volume') || (data['use_quota'] ?? null) !== null) return data;
+  return { ...data, use_quota: isSnapshot || !isInternalVolume(data) };
 }
 
 function isInternalVolume(data: JsonObject): boolean {

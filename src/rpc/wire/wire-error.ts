@@ -6,6 +6,7 @@ export interface PythonClass {
   readonly module: string;
 }
 
+const MAX_FIELD = 200;
 const VALUE_ERROR: PythonClass = { name: 'ValueError', module: 'builtins' };
 
 /** A message from outside is not what it must be. Nothing was started because of it. Names the field and the fix. */
@@ -16,8 +17,10 @@ export class WireError extends AppError {
   readonly python: PythonClass;
 
   constructor(field: string, problem: string, options: ErrorOptions & { python?: PythonClass } = {}) {
-    super(`${field}: ${problem}`, { ...options, outcome: 'not-started' });
-    this.field = field;
+    // A path is made of the sender's keys, which may be as long as the message.
+    const shown = field.length > MAX_FIELD ? `${field.slice(0, MAX_FIELD)}…` : field;
+    super(`${shown}: ${problem}`, { ...options, outcome: 'not-started' });
+    this.field = shown;
     this.python = options.python ?? VALUE_ERROR;
   }
 }

@@ -39,9 +39,9 @@ describe('decodeEntity', () => {
     });
   });
 
-  it('keeps the version and the changes of the sender; unknown keys and changes are dropped', () => {
+  it('keeps the version and the changes of the sender; unknown keys and changes of what is not set are dropped', () => {
     const json = primitive('Volume', { id: 'v', use_quota: false, zzz: 1 }, '1.8', {
-      'versioned_object.changes': ['id', 'zzz'],
+      'versioned_object.changes': ['id', 'zzz', 'size'],
       'other.key': 7,
     });
     const object = decodeObject(json);
@@ -134,6 +134,10 @@ describe('decodeEntity', () => {
       'o.objects[0]: is null; send a Volume object',
     );
     expect(() => decodeObject(primitive('VolumeList', { objects: {} }, '1.1'))).toThrow('o.objects: is an object');
+  });
+
+  it('takes a list without items for an empty one', () => {
+    expect(decodeObject(primitive('VolumeList', {}, '1.1')).fields).toStrictEqual({ objects: [] });
   });
 
   it('takes a null in a field that cannot be null for its default', () => {
