@@ -10,9 +10,9 @@ import { WireObject } from './wire-object.ts';
 import type { WireValue } from './wire-object.ts';
 
 /*
- * oslo.versionedobjects' serialiser with Cinder's classes. Reading follows Python's rules, so that a message is refused
- * here exactly if a Python service refuses it: namespace, known class, same major and no newer minor version, fields of
- * the right type. Keys that are no fields are dropped; fields that are missing stay unset.
+ * oslo.versionedobjects' serialiser with Cinder's classes. Of what a Python service can send, this reads exactly what a
+ * Python service reads: namespace, known class, same major and no newer minor version, fields of the right type. Keys
+ * that are no fields are dropped; fields that are missing stay unset.
  */
 
 const KEY = 'versioned_object.';
