@@ -31,3 +31,14 @@ export class WireObject {
 export function isWireObject(value: unknown, object: string): value is WireObject {
   return value instanceof WireObject && value.object === object;
 }
+
+/**
+ * The same as plain JSON, each object being just its fields: what a method's schema checks and a use case reads. It
+ * cannot be made an object again; who passes an object on keeps the `WireObject`.
+ */
+export function toPlain(value: WireValue): Json {
+  if (value instanceof WireObject) return toPlain(value.fields);
+  if (Array.isArray(value)) return value.map((item: WireValue) => toPlain(item));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toPlain(item as WireValue)]));
+}

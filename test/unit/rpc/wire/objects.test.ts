@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Json, JsonObject } from '../../../../src/domain/json.ts';
 import { decodeEntity, encodeEntity, newObject, withFields } from '../../../../src/rpc/wire/objects.ts';
 import { WireError } from '../../../../src/rpc/wire/wire-error.ts';
-import { WireObject, isWireObject } from '../../../../src/rpc/wire/wire-object.ts';
+import { WireObject, isWireObject, toPlain } from '../../../../src/rpc/wire/wire-object.ts';
 
 const primitive = (name: string, data: JsonObject, version = '1.9', more: JsonObject = {}): JsonObject => ({
   'versioned_object.name': name,
@@ -208,5 +208,15 @@ describe('withFields', () => {
     expect(isWireObject(newObject('LogLevel', {}), 'LogLevel')).toBe(true);
     expect(isWireObject(newObject('LogLevel', {}), 'Volume')).toBe(false);
     expect(isWireObject({ object: 'Volume' }, 'Volume')).toBe(false);
+  });
+});
+
+describe('toPlain', () => {
+  it('leaves of each object its fields, at any depth', () => {
+    const list = newObject('VolumeList', { objects: [newObject('Volume', { id: 'v', metadata: { a: 'b' } })] });
+    expect(toPlain({ list, other: [1, null] })).toStrictEqual({
+      list: { objects: [{ id: 'v', metadata: { a: 'b' } }] },
+      other: [1, null],
+    });
   });
 });
