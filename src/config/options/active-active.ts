@@ -1,0 +1,44 @@
+import { boolean, choice, defineOptions, fractionalSeconds, integer, string } from '../option.ts';
+
+/** `[cinder_volume_aa]`: what upstream's service has no option for. Durations are seconds in the file. */
+export const activeActiveOptions = defineOptions('cinder_volume_aa', {
+  journalSchema: string('journal_schema', null, {
+    check: (text) => (/^[a-z_][a-z0-9_]{0,62}$/.test(text) ? undefined : 'must be a lower-case SQL name'),
+    help: "Database schema of our own tables (aa_*). Unset: beside Cinder's.",
+  }),
+  incarnationHeartbeatMs: fractionalSeconds('incarnation_heartbeat', 2, {
+    min: 0.1,
+    help: 'Seconds between two heartbeats of this process in aa_incarnation.',
+  }),
+  presumedDeadAfterMs: fractionalSeconds('presumed_dead_after', 10, {
+    min: 0.5,
+    help: 'Seconds without such a heartbeat after which another replica takes a process for dead and its work over. Wrong presumptions do no harm: the locks come first.',
+  }),
+  lockWaitWarningMs: fractionalSeconds('lock_wait_warning', 60, {
+    min: 0,
+    mutable: true,
+    help: 'Seconds of waiting for a lock after which a warning is logged; 0 never.',
+  }),
+  callLane: integer('call_lane', 16, {
+    min: 1,
+    help: 'How many calls (attach, detach, status) one backend works on beside its casts, so that slow creates never hold them up.',
+  }),
+  childDeadlineMs: fractionalSeconds('child_deadline', 20, {
+    min: 1,
+    help: 'Seconds that a child process (qemu-img, mount, dd) lives on without a sign from us before its supervisor kills it.',
+  }),
+  shareTimeoutMs: fractionalSeconds('share_timeout', 30, {
+    min: 1,
+    help: 'Seconds after which a share that does not answer is reported as hung and its helper process is replaced.',
+  }),
+  reconcileIntervalMs: fractionalSeconds('reconcile_interval', 60, {
+    min: 1,
+    help: 'Seconds between two looks for requests that the message queue has lost.',
+  }),
+  allowUnsafeCoordination: boolean('allow_unsafe_coordination', false, {
+    help: 'Start in a cluster even with a lock service that cannot exclude other hosts (file locks in a local folder, memcached).',
+  }),
+  logFormat: choice('log_format', 'oslo', ['oslo', 'json'], {
+    help: 'oslo: the text lines of oslo.log. json: one object for each line; as use_json.',
+  }),
+});

@@ -1,0 +1,31 @@
+import type { Values } from '../option.ts';
+import { activeActiveOptions } from './active-active.ts';
+import { backendOptions } from './backend.ts';
+import { concurrencyOptions, coordinationOptions } from './coordination.ts';
+import { databaseOptions } from './database.ts';
+import { healthOptions } from './health.ts';
+import { loggingOptions } from './logging.ts';
+import { notificationOptions } from './messaging.ts';
+import { rabbitOptions } from './rabbit.ts';
+import { serviceOptions } from './service.ts';
+
+/** All options of the process, by the part that reads them. Those of a backend stand apart: there are several. */
+export const areas = {
+  service: serviceOptions,
+  logging: loggingOptions,
+  database: databaseOptions,
+  rabbit: rabbitOptions,
+  notifications: notificationOptions,
+  coordination: coordinationOptions,
+  concurrency: concurrencyOptions,
+  health: healthOptions,
+  activeActive: activeActiveOptions,
+} as const;
+
+/** One frozen object of typed values for each area. */
+export type Settings = { readonly [A in keyof typeof areas]: Values<(typeof areas)[A]> };
+
+/** The values of one backend. */
+export type BackendSettings = Values<typeof backendOptions>;
+
+export { backendOptions };
