@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { userInfo } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { isErrno, messageOf } from '../kernel/errors.ts';
@@ -58,23 +59,36 @@ export interface Launcher {
 }
 
 /**
- * As an ordinary user nothing is needed. Root gets a user namespace in which its own files belong to nobody; where
- * the kernel or a container forbids namespaces, root really becomes nobody, and owns no data.
+ * A user with a name needs nothing. Root, and a user whom the system has no name for (containers), get a user
+ * namespace in which their own files belong to nobody; where namespaces are forbidden, root really becomes nobody, who
+ * must then own the data.
  *
  * The parent-death signal is asked for last: the kernel forgets it when credentials change.
  */
 export async function findLauncher(): Promise<Launcher> {
   const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
-  if (process.getuid?.() !== 0) return { prefix: dieWithParent };
+  const isRoot = process.getuid?.() === 0;
+  if (!isRoot && hasName()) return { prefix: dieWithParent };
   const namespace = ['unshare', '--user', `--map-user=${nobody}`, `--map-group=${nobody}`, '--'];
-  const works = await run('unshare', [...namespace.slice(1), 'true']).then(
-    () => true,
-    () => false,
-  );
-  if (works) return { prefix: [...namespace, ...dieWithParent] };
+  if (await succeeds([...namespace, 'true'])) return { prefix: [...namespace, ...dieWithParent] };
+  if (!isRoot) throw new Error('PostgreSQL needs a user that the system has a name for, or user namespaces');
   const become = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
   return { prefix: ['setpriv', ...become, '--', ...dieWithParent], owner: nobody };
 }
+
+function hasName(): boolean {
+  try {
+    return userInfo().username !== '';
+  } catch {
+    return false;
+  }
+}
+
+const succeeds = ([program = '', ...args]: readonly string[]): Promise<boolean> =>
+  run(program, args).then(
+    () => true,
+    () => false,
+  );
 
 /** Runs one of the programs to its end; its error output is in the error that is thrown. */
 export async function runToEnd(argv: readonly string[], cwd: string): Promise<void> {

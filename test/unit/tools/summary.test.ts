@@ -1,0 +1,48 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { withTempDir } from '../../support/temp-dir.ts';
+import { add, countVitest, noCounts, summaryLine, type Counts } from '../../../tools/summary.mjs';
+
+const count = (report: unknown, status: number): Promise<Counts> =>
+  withTempDir((dir) => {
+    const file = join(dir, 'report.json');
+    if (report !== undefined) writeFileSync(file, JSON.stringify(report));
+    return Promise.resolve(countVitest(file, status));
+  });
+
+const report = (more: object) => ({
+  numPassedTests: 3,
+  numFailedTests: 0,
+  numPendingTests: 0,
+  numTodoTests: 0,
+  testResults: [],
+  ...more,
+});
+
+describe('countVitest', () => {
+  it('counts tests', async () => {
+    expect(await count(report({ numPendingTests: 1, numTodoTests: 1 }), 0)).toEqual({ passed: 3, failed: 0, skipped: 2 });
+  });
+
+  it('counts a file that did not load as a failure', async () => {
+    const testResults = [{ status: 'failed', assertionResults: [] }];
+    expect(await count(report({ testResults }), 1)).toMatchObject({ failed: 1 });
+  });
+
+  it('counts a failed test once, not its file as well', async () => {
+    const testResults = [{ status: 'failed', assertionResults: [{ status: 'failed' }] }];
+    expect(await count(report({ numFailedTests: 1, testResults }), 1)).toMatchObject({ failed: 1 });
+  });
+
+  it('never calls a run good that ended badly', async () => {
+    expect(await count(report({}), 1)).toMatchObject({ failed: 1 });
+    expect(await count(undefined, 137)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+    expect(await count(undefined, 0)).toMatchObject({ failed: 1 });
+  });
+});
+
+it('prints one line', () => {
+  expect(summaryLine(add(noCounts(), { passed: 2, failed: 0, skipped: 0 }))).toBe('2 passed, 0 failed');
+  expect(summaryLine({ passed: 2, failed: 1, skipped: 4 })).toBe('2 passed, 1 failed, 4 skipped');
+});

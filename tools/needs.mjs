@@ -1,0 +1,113 @@
+// What the tests need besides Node: which programs, from which Debian package, and their installation.
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** @typedef {{ what: string, packages: string[], tests: string, present: () => boolean }} Need */
+
+/** @type {readonly Need[]} */
+export const needs = [
+  program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
+  program('redis-server', 'redis-server', 'locks in Redis'),
+  program('java', 'default-jre-headless', 'locks in ZooKeeper'),
+  {
+    what: 'ZooKeeper (zookeeper.jar, slf4j-simple.jar)',
+    packages: ['libzookeeper-java', 'libslf4j-java'],
+    tests: 'locks in ZooKeeper',
+    present: () => ['zookeeper.jar', 'slf4j-simple.jar'].every((jar) => existsSync(join('/usr/share/java', jar))),
+  },
+  {
+    what: 'RabbitMQ (rabbitmq-server, epmd)',
+    packages: ['rabbitmq-server'],
+    tests: 'RPC over RabbitMQ',
+    present: () => existsSync('/usr/lib/rabbitmq/bin/rabbitmq-server') && find('epmd') !== undefined,
+  },
+  {
+    what: 'Python 3 with Tooz and its drivers',
+    packages: ['python3-tooz', 'python3-kazoo', 'python3-redis', 'python3-fasteners'],
+    tests: 'locks shared with Python services',
+    present: () => succeeds('/usr/bin/python3', ['-c', 'import tooz.coordination, kazoo, redis, fasteners']),
+  },
+  program('setpriv', 'util-linux', 'every server that a test starts'),
+  program('sudo', 'sudo', 'the share helper of a replica that is not root'),
+];
+
+/** Those that this machine lacks. */
+export const missing = () => needs.filter((need) => !need.present());
+
+/** The Debian packages of these needs, once each. */
+export const packagesOf = (list) => [...new Set(list.flatMap((need) => need.packages))];
+
+/** Why packages cannot be installed here by us, or undefined. */
+export function cannotInstall() {
+  if (!isDebian()) return 'this is neither Debian nor Ubuntu';
+  return process.getuid() === 0 ? undefined : 'only root can install packages';
+}
+
+/**
+ * Installs Debian packages without starting any service of theirs: while it runs, a policy-rc.d forbids that.
+ * What stood in the policy's place before is put back, also after a failure.
+ */
+export function install(packages) {
+  const restore = forbidServices();
+  try {
+    apt('update', '-q');
+    apt('install', '-y', '-q', '--no-install-recommends', ...packages);
+  } finally {
+    restore();
+  }
+}
+
+const policy = '/usr/sbin/policy-rc.d';
+
+function forbidServices() {
+  const aside = `${policy}.cinder-volume-aa`;
+  // Already aside: an earlier run was killed, and the file in its place is ours.
+  if (existsSync(policy) && !existsSync(aside)) renameSync(policy, aside);
+  writeFileSync(policy, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
+  const restore = () => {
+    rmSync(policy, { force: true });
+    if (existsSync(aside)) renameSync(aside, policy);
+  };
+  const onSignal = (signal) => {
+    restore();
+    process.exit(signal === 'SIGINT' ? 130 : 143);
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  return () => {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    restore();
+  };
+}
+
+function apt(...args) {
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
+  const { status, error } = spawnSync('apt-get', args, { stdio: ['ignore', 'inherit', 'inherit'], env });
+  if (status !== 0) throw new Error(`apt-get ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+}
+
+function isDebian() {
+  const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
+  return /^ID(_LIKE)?=.*\b(debian|ubuntu)\b/m.test(release) && find('apt-get') !== undefined;
+}
+
+function program(what, debianPackage, tests) {
+  return { what, packages: [debianPackage], tests, present: () => find(what) !== undefined };
+}
+
+/** The path of an executable, or undefined. */
+function find(name) {
+  const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin'];
+  return folders.map((folder) => join(folder, name)).find(isExecutable);
+}
+
+function isExecutable(path) {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;

@@ -1,0 +1,9 @@
+export interface Counts {
+  passed: number;
+  failed: number;
+  skipped: number;
+}
+export function noCounts(): Counts;
+export function add(a: Counts, b: Counts): Counts;
+export function countVitest(jsonFile: string, status: number): Counts;
+export function summaryLine(counts: Counts): string;

@@ -1,0 +1,110 @@
+#!/usr/bin/env node
+/*
+ * npm test [-- [--install] [--skip-missing] [VITEST ARGUMENTS…]]
+ *
+ * Looks for the programs that the tests start, builds, runs every test, and once more those that are marked for a user
+ * that is not root. The last line is always `N passed, N failed`, with `, N skipped` where some were.
+ *
+ *   --install        installs what is missing (as root on Debian or Ubuntu; also where CI=true); starts no service
+ *   --skip-missing   goes on without: tests that need what is missing are skipped
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { hasFiles, runAsUser, userCanRead, userPasses } from './as-user.mjs';
+import { cannotInstall, install, missing, packagesOf } from './needs.mjs';
+import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const ownFlags = ['--install', '--skip-missing'];
+const given = process.argv.slice(2);
+const wants = (flag) => given.includes(flag);
+const vitestArguments = given.filter((argument) => !ownFlags.includes(argument));
+
+function fail(message) {
+  throw new Error(message);
+}
+
+/** Returns the variables that tell the tests what to leave out. */
+function provide() {
+  let lacking = missing();
+  if (lacking.length > 0 && (wants('--install') || process.env.CI === 'true') && cannotInstall() === undefined) {
+    console.log(`installing ${packagesOf(lacking).join(' ')} (no service of theirs is started)`);
+    install(packagesOf(lacking));
+    lacking = missing();
+  }
+  if (lacking.length === 0) return {};
+  for (const need of lacking) console.error(`missing: ${need.what}, for the tests of ${need.tests}`);
+  if (wants('--skip-missing')) return { SKIP_MISSING: '1' };
+  const why = wants('--install') ? `They were not installed: ${cannotInstall() ?? 'apt did not provide them'}.\n` : '';
+  const command = `apt-get install -y --no-install-recommends ${packagesOf(lacking).join(' ')}`;
+  return fail(
+    `${why}Run, as root:\n  ${command}\nor: npm test -- --install\nor without them: npm test -- --skip-missing`,
+  );
+}
+
+function build() {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) fail('the build failed');
+}
+
+const vitest = (report, ...more) => [
+  process.execPath,
+  join(root, 'node_modules/vitest/vitest.mjs'),
+  'run',
+  ...more,
+  '--reporter=default',
+  '--reporter=json',
+  `--outputFile.json=${report}`,
+];
+
+function runEverything(scratch, env) {
+  const report = join(scratch, 'report.json');
+  const [node, ...args] = vitest(report, ...vitestArguments);
+  const { status } = spawnSync(node, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  return countVitest(report, status ?? 1);
+}
+
+function runMarkedAsUser({ mark, capabilities }, env) {
+  console.log(`\nas a user that is not root: *.${mark}.test.ts`);
+  return runAsUser(root, { capabilities, env }, (folder, run) => {
+    const report = join(folder, 'report.json');
+    const status = run(vitest(report, `.${mark}.test.ts`, '--configLoader=runner', '--no-cache'));
+    return countVitest(report, status);
+  });
+}
+
+function runAsOthers(env) {
+  const passes = userPasses.filter(({ mark }) => hasFiles(root, mark));
+  if (process.getuid() !== 0 || passes.length === 0 || vitestArguments.length > 0) return noCounts();
+  if (!userCanRead(root)) {
+    console.error(`other users may not read ${root} or run ${process.execPath}: tests as such a user cannot run`);
+    return { ...noCounts(), failed: 1 };
+  }
+  return passes.map((pass) => runMarkedAsUser(pass, env)).reduce(add, noCounts());
+}
+
+function main(scratch) {
+  const env = { ...provide(), TEST_DIST: join(root, 'dist') };
+  build();
+  return add(runEverything(scratch, env), runAsOthers(env));
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-run-'));
+let counts = { ...noCounts(), failed: 1 };
+try {
+  counts = main(scratch);
+} catch (error) {
+  console.error(error.message);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.exitCode = counts.failed === 0 ? 0 : 1;
+console.log(summaryLine(counts));
