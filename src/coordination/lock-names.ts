@@ -20,7 +20,10 @@ export function lockName(text: string): LockName {
     throw new InvalidInputError('lock name', `"${text}" may hold letters, digits and . _ : @ - only`);
   }
   if (wirePrefix.length + text.length > longestWireName) {
-    throw new InvalidInputError('lock name', `"${text}" is longer than ${longestWireName - wirePrefix.length} characters`);
+    throw new InvalidInputError(
+      'lock name',
+      `"${text}" is longer than ${longestWireName - wirePrefix.length} characters`,
+    );
   }
   return text as LockName;
 }
@@ -43,7 +46,8 @@ export const lockNames = {
   /** A RemoteFS driver's lock on a volume's chain; `prefix` is the driver's (`nfs`). */
   driverVolume: (prefix: string, volumeId: string): LockName => lockName(`${prefix}-${volumeId}`),
   /** Ours alone: setting up a backend (mounts, NAS security) is done by one replica at a time. */
-  backendSetup: (backend: string): LockName => lockName(`aa-setup-${backend}`.slice(0, longestWireName - wirePrefix.length)),
+  backendSetup: (backend: string): LockName =>
+    lockName(`aa-setup-${backend}`.slice(0, longestWireName - wirePrefix.length)),
 } as const;
 
 /** Every name once, in the one order in which everybody takes them (code units, as Python sorts str). */

@@ -1,0 +1,73 @@
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../log/logger.ts';
+import type { BackendSpec, RedisKeyForm } from './backend-spec.ts';
+import type { Coordinator } from './coordinator.ts';
+import { FileBackend } from './drivers/file.ts';
+import { MemoryBackend, MemoryLocks } from './drivers/memory.ts';
+import type { LockBackend } from './lock-backend.ts';
+import { LockCoordinator } from './lock-coordinator.ts';
+import { parseBackendSpec } from './parse-spec.ts';
+import { WorkerBackend } from './worker-backend.ts';
+
+export interface CoordinatorOptions {
+  /** `[coordination] backend_url`: a Tooz URL; `memory://` locks within this process. */
+  readonly url: string;
+  /** `heartbeat`: the longest time between two renewals. */
+  readonly heartbeatMs: number;
+  /** `initial_reconnect_backoff` and `max_reconnect_backoff`. */
+  readonly initialReconnectBackoffMs: number;
+  readonly maxReconnectBackoffMs: number;
+  /** How long a lock outlives its owner; by default the URL's `lock_timeout` or `timeout`, or Tooz's 30 s (10 s). */
+  readonly lockTtlMs?: number;
+  /** Taken off every proof of ownership. */
+  readonly safetyMarginMs: number;
+  /** Without a sign of the main loop for that long, the heartbeat thread stops renewing. */
+  readonly silentMainLoopMs: number;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** By default `cinder-<uuid>`, new at every start, as cinder's own. */
+  readonly memberId?: string;
+  /** Which of Tooz's two spellings of a Redis key is taken; by default both. */
+  readonly redisKeyForm?: RedisKeyForm;
+  /** The locks that several `memory://` coordinators share; by default each has its own. */
+  readonly memoryLocks?: MemoryLocks;
+}
+
+/**
+ * Makes the coordinator for a Tooz URL; nothing is connected before `start`.
+ *
+ * @throws InvalidInputError naming the scheme or the option of the URL that is wrong
+ */
+export function createCoordinator(options: CoordinatorOptions): Coordinator {
+  const { clock, log } = options;
+  const memberId = options.memberId ?? `cinder-${randomUUID()}`;
+  const spec = parseBackendSpec(options.url, {
+    memberId,
+    heartbeatMs: options.heartbeatMs,
+    reconnect: { initialMs: options.initialReconnectBackoffMs, maxMs: options.maxReconnectBackoffMs },
+    redisKeyForm: options.redisKeyForm ?? 'both',
+    ...(options.lockTtlMs === undefined ? {} : { lockTtlMs: options.lockTtlMs }),
+  });
+  const backend = createBackend(spec, options, memberId);
+  return new LockCoordinator({ backend, clock, log, marginMs: options.safetyMarginMs });
+}
+
+function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId: string): LockBackend {
+  const { clock, log } = options;
+  switch (spec.kind) {
+    case 'memory':
+      return new MemoryBackend({ locks: options.memoryLocks ?? new MemoryLocks(), memberId });
+    case 'file':
+      return new FileBackend({ ...spec, clock, log });
+    case 'zookeeper':
+    case 'redis':
+      return new WorkerBackend({
+        spec,
+        clock,
+        log,
+        silentMainLoopMs: options.silentMainLoopMs,
+        reconnect: { initialMs: options.initialReconnectBackoffMs, maxMs: options.maxReconnectBackoffMs },
+      });
+  }
+}

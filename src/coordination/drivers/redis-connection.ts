@@ -1,0 +1,210 @@
+import { readFileSync } from 'node:fs';
+import { Redis } from 'ioredis';
+import { abortReason, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { Backoff } from '../../kernel/backoff.ts';
+import type { Health } from '../../kernel/component.ts';
+import { messageOf, TimeoutError } from '../../kernel/errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { RedisSpec } from '../backend-spec.ts';
+import { CoordinationError } from '../coordinator.ts';
+
+/** Replies that say that we, not the server or the network, are the problem. */
+const refusals = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR DB index|ERR invalid DB|ERR unknown command)/;
+
+/** Redis grew atomic scripts and PEXPIRE in this release; Tooz asks for it too. */
+const oldestVersion = [2, 6] as const;
+
+/**
+ * One connection to the Redis that is the master now, rebuilt for ever when it breaks. Nothing is queued or sent twice
+ * behind our back: a command either goes out now, once, or fails, because a SET that ioredis repeated after a
+ * failover would be a lock that nobody knows of.
+ */
+export class RedisConnection {
+  readonly #spec: RedisSpec;
+  readonly #log: Logger;
+  readonly #client: Redis;
+  #problem: string | undefined = 'not connected yet';
+  /** Set while the connection is checked and usable. */
+  #ready = false;
+  readonly #waiters = new Set<() => void>();
+
+  constructor(spec: RedisSpec, log: Logger) {
+    this.#spec = spec;
+    this.#log = log;
+    this.#client = new Redis(redisOptions(spec));
+    this.#client.on('ready', () => void this.#check());
+    this.#client.on('error', (error: unknown) => this.#broken(messageOf(error)));
+    this.#client.on('close', () => this.#broken(this.#problem ?? 'the connection was closed'));
+  }
+
+  /** Resolves when the server has answered; rejects with `CoordinationError` if it refuses us or does not in time. */
+  async start(signal: AbortSignal): Promise<void> {
+    const deadline = AbortSignal.timeout(this.#spec.connectTimeoutMs);
+    this.#client.connect().catch(() => undefined);
+    try {
+      await this.whenReady(AbortSignal.any([signal, deadline]));
+    } catch (error) {
+      this.#client.disconnect();
+      if (signal.aborted) throw error;
+      throw new CoordinationError(`no Redis at ${describe(this.#spec)}: ${this.#problem ?? messageOf(error)}`);
+    }
+  }
+
+  async whenReady(signal: AbortSignal): Promise<void> {
+    while (!this.#ready) {
+      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
+      await raceAbort(next, signal);
+    }
+    if (signal.aborted) throw abortReason(signal);
+  }
+
+  /**
+   * Sends one script, now. Rejects with `CoordinationError` if the server refuses us for good; any other error says
+   * that the script may or may not have run. A server that does not answer in time loses its connection.
+   */
+  async run(script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<number> {
+    return Number(await this.#ask('a script', () => this.#client.eval(script, keys.length, ...keys, ...args)));
+  }
+
+  async ping(): Promise<void> {
+    await this.#ask('PING', () => this.#client.ping());
+  }
+
+  /** Every key that matches the glob pattern, read in steps that do not block the server. */
+  async scan(pattern: string): Promise<readonly string[]> {
+    const found = new Set<string>();
+    let cursor = '0';
+    do {
+      const [next, keys] = await this.#ask('SCAN', () => this.#client.scan(cursor, 'MATCH', pattern, 'COUNT', 500));
+      for (const key of keys) found.add(key);
+      cursor = next;
+    } while (cursor !== '0');
+    return [...found];
+  }
+
+  async get(key: string): Promise<string | null> {
+    return this.#ask('GET', () => this.#client.get(key));
+  }
+
+  health(): Health {
+    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `Redis: ${this.#problem}` };
+  }
+
+  close(): void {
+    this.#client.disconnect();
+    this.#problem = 'closed';
+  }
+
+  async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await withTimeout(`Redis, ${what}`, this.#spec.commandTimeoutMs, call());
+    } catch (error) {
+      // A half-open connection looks healthy to TCP; only a new one can be trusted again.
+      if (error instanceof TimeoutError) this.#cut(error.message);
+      if (refusals.test(messageOf(error))) throw new CoordinationError(`Redis refuses us: ${messageOf(error)}`);
+      throw error;
+    }
+  }
+
+  #cut(why: string): void {
+    this.#broken(why);
+    this.#client.disconnect(true);
+    this.#client.stream?.destroy();
+  }
+
+  /** ioredis goes on in database 0 when SELECT fails, where no peer would see our locks: so it is asked again. */
+  async #check(): Promise<void> {
+    try {
+      if (this.#spec.db !== 0) await this.#ask('SELECT', () => this.#client.select(this.#spec.db));
+      const version = /redis_version:(\d+)\.(\d+)/.exec(await this.#ask('INFO', () => this.#client.info('server')));
+      if (version !== null && isOlder([Number(version[1]), Number(version[2])])) {
+        throw new CoordinationError(`Redis ${oldestVersion.join('.')} or later is needed`);
+      }
+    } catch (error) {
+      this.#broken(messageOf(error));
+      this.#client.disconnect(true);
+      return;
+    }
+    this.#ready = true;
+    if (this.#problem !== undefined) this.#log.info({}, `connected to Redis at ${describe(this.#spec)}`);
+    this.#problem = undefined;
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  #broken(why: string): void {
+    if (this.#ready) this.#log.warn({ why }, 'the connection to Redis is gone');
+    this.#ready = false;
+    this.#problem = why;
+  }
+}
+
+function isOlder([major, minor]: readonly [number, number]): boolean {
+  const [oldestMajor, oldestMinor] = oldestVersion;
+  return major < oldestMajor || (major === oldestMajor && minor < oldestMinor);
+}
+
+/** Without credentials, for messages. */
+function describe({ address }: RedisSpec): string {
+  switch (address.type) {
+    case 'tcp':
+      return `${address.host}:${address.port}`;
+    case 'unix':
+      return address.path;
+    case 'sentinel':
+      return `"${address.master}" of ${address.sentinels.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
+  }
+}
+
+function redisOptions(spec: RedisSpec) {
+  const backoff = new Backoff(spec.reconnect);
+  const tls = spec.tls === undefined ? undefined : tlsOptions(spec.tls);
+  return {
+    ...addressOptions(spec),
+    ...(spec.username === undefined ? {} : { username: spec.username }),
+    ...(spec.password === undefined ? {} : { password: spec.password }),
+    ...(tls === undefined ? {} : { tls }),
+    db: spec.db,
+    lazyConnect: true,
+    protocol: 2 as const,
+    connectionName: 'cinder-volume-aa',
+    connectTimeout: spec.connectTimeoutMs,
+    keepAlive: spec.keepAlive ? 1 : 0,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: (times: number) => {
+      if (times === 1) backoff.reset();
+      return backoff.nextMs();
+    },
+    // After a failover the old master answers as a replica: look for the new one.
+    reconnectOnError: (error: Error) => (error.message.startsWith('READONLY') ? (1 as const) : false),
+  };
+}
+
+function addressOptions({ address, reconnect, connectTimeoutMs }: RedisSpec) {
+  switch (address.type) {
+    case 'tcp':
+      return { host: address.host, port: address.port };
+    case 'unix':
+      return { path: address.path };
+    case 'sentinel':
+      return {
+        sentinels: [...address.sentinels],
+        name: address.master,
+        sentinelCommandTimeout: connectTimeoutMs,
+        sentinelRetryStrategy: () => reconnect.initialMs,
+        ...(address.username === undefined ? {} : { sentinelUsername: address.username }),
+        ...(address.password === undefined ? {} : { sentinelPassword: address.password }),
+        ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
+      };
+  }
+}
+
+function tlsOptions(files: NonNullable<RedisSpec['tls']>) {
+  return {
+    ...(files.certFile === undefined ? {} : { cert: readFileSync(files.certFile) }),
+    ...(files.keyFile === undefined ? {} : { key: readFileSync(files.keyFile) }),
+    ...(files.caFile === undefined ? {} : { ca: readFileSync(files.caFile) }),
+  };
+}

@@ -1,0 +1,237 @@
+import { randomUUID } from 'node:crypto';
+import zookeeper from 'node-zookeeper-client';
+import { delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { Custody, type HeldLock, type ReleaseResult } from '../lock-backend.ts';
+import type { ProofCell } from '../proof-cell.ts';
+import { isZkError } from './zookeeper-client.ts';
+import type { ZookeeperSession } from './zookeeper-session.ts';
+
+/** A wait looks again by itself this often: a notice that never came then costs seconds, not for ever. */
+const lookAgainMs = 10_000;
+
+/** A removal that finds no connection waits this long for one before it goes on in the background. */
+const removeWithinMs = 3000;
+
+/** kazoo's contenders among a lock's children, first come first: by the sequence's text, whatever the prefix. */
+export function contenders(
+  children: readonly string[],
+): readonly { readonly node: string; readonly sequence: string }[] {
+  return children
+    .flatMap((node) => {
+      const sequence = /__lock__(-?\d{10})$/.exec(node)?.[1];
+      return sequence === undefined ? [] : [{ node, sequence }];
+    })
+    .sort((a, b) => (a.sequence < b.sequence ? -1 : a.sequence > b.sequence ? 1 : 0));
+}
+
+/**
+ * One attempt at one lock in one session: a node of our own, `<uuid hex>__lock__<sequence>`, the watch on the node
+ * just before it, and the custody once it is the first. The uuid finds the node again when the answer to its creation
+ * was lost, so that no nameless node stays and blocks the lock.
+ */
+export class Contender implements HeldLock {
+  readonly #session: ZookeeperSession;
+  readonly #folder: string;
+  readonly #memberId: string;
+  readonly #access: zookeeper.ACL[];
+  readonly #onReleased: () => void;
+  readonly #prefix = randomUUID().replaceAll('-', '');
+  readonly #custody = new Custody();
+  #node: string | undefined;
+  #released = false;
+
+  constructor(options: {
+    session: ZookeeperSession;
+    folder: string;
+    memberId: string;
+    access: zookeeper.ACL[];
+    onReleased: () => void;
+  }) {
+    this.#session = options.session;
+    this.#folder = options.folder;
+    this.#memberId = options.memberId;
+    this.#access = options.access;
+    this.#onReleased = options.onReleased;
+  }
+
+  get proof(): ProofCell {
+    return this.#custody.proof;
+  }
+
+  onLost(listener: (why: string) => void): void {
+    this.#custody.onLost(listener);
+  }
+
+  /** Resolves when the lock is ours. Rejects when `signal` aborts or the session ends; our node is removed then. */
+  async win(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.#session.ended]);
+    try {
+      while (!(await this.#isFirst(either))) either.throwIfAborted();
+      await this.#session.whenProven(signal);
+      this.#guard();
+    } catch (error) {
+      void this.#remove();
+      throw error;
+    }
+  }
+
+  async release(): Promise<ReleaseResult> {
+    this.#released = true;
+    const { lost } = this.#custody;
+    this.proof.end();
+    // If it takes longer it goes on in the background, and our proof up to here is what counts.
+    const found = await withTimeout('leaving a lock', removeWithinMs, this.#remove()).catch(() => true);
+    this.#onReleased();
+    return lost || !found ? 'lost' : 'released';
+  }
+
+  /** One look at the queue, and if somebody is before us, the wait for a reason to look again. */
+  async #isFirst(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#session.whenConnected(signal);
+      const queue = await this.#queue();
+      const place = queue.findIndex(({ node }) => node.startsWith(this.#prefix));
+      if (place === -1) {
+        await raceAbort(this.#enqueue(), signal);
+        return false;
+      }
+      this.#node = queue[place]?.node;
+      const predecessor = queue[place - 1];
+      if (predecessor === undefined) return true;
+      await this.#watch(predecessor.node, signal);
+      return false;
+    } catch (error) {
+      // The connection broke: whatever was asked is looked up again on the next one.
+      if (isZkError(error, 'CONNECTION_LOSS')) return false;
+      throw error;
+    }
+  }
+
+  /** Empty also when the lock's folder is not there yet. */
+  async #queue(): Promise<ReturnType<typeof contenders>> {
+    // Before the first creation there is nothing of ours to look for: one round trip saved.
+    if (this.#node === undefined && !this.#mayBeQueued) return [];
+    try {
+      return contenders(
+        await raceAbort(
+          this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
+          this.#session.ended,
+        ),
+      );
+    } catch (error) {
+      if (isZkError(error, 'NO_NODE')) return [];
+      throw error;
+    }
+  }
+
+  /** Set before the creation is sent, because its answer may be lost. */
+  #mayBeQueued = false;
+
+  async #enqueue(): Promise<void> {
+    this.#mayBeQueued = true;
+    const path = `${this.#folder}/${this.#prefix}__lock__`;
+    const data = Buffer.from(this.#memberId);
+    const mode = zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL;
+    try {
+      await this.#session.call('queue for a lock', (client, done) =>
+        client.create(path, data, this.#access, mode, done),
+      );
+    } catch (error) {
+      if (!isZkError(error, 'NO_NODE')) throw error;
+      await this.#session.call('make a lock', (client, done) => client.mkdirp(this.#folder, this.#access, done));
+    }
+  }
+
+  /** Until the node changes or goes, the connection is another one, or time has passed. */
+  async #watch(node: string, signal: AbortSignal): Promise<void> {
+    let stop = (): void => undefined;
+    const news = new Promise<void>((resolve) => {
+      stop = this.#session.onConnection(resolve);
+      this.#session
+        .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, () => resolve(), done))
+        // Gone meanwhile, or unreachable: look again either way.
+        .catch(() => resolve());
+    });
+    const nap = new AbortController();
+    try {
+      await raceAbort(Promise.race([news, delay(lookAgainMs, nap.signal)]), signal);
+    } finally {
+      nap.abort();
+      stop();
+    }
+  }
+
+  /** The lock is ours: passes the session's proofs on, and hears of the session's and of the node's end. */
+  #guard(): void {
+    this.proof.extend(this.#session.provenMs);
+    const stopProofs = this.#session.onProof((untilMs) => this.proof.extend(untilMs));
+    const onEnd = (): void => {
+      stopProofs();
+      if (!this.#released) this.#custody.lose(String(this.#session.ended.reason));
+    };
+    this.#session.ended.addEventListener('abort', onEnd, { once: true });
+    this.#stopGuarding = () => {
+      stopProofs();
+      this.#session.ended.removeEventListener('abort', onEnd);
+    };
+    void this.#watchOwnNode();
+  }
+
+  #stopGuarding = (): void => undefined;
+
+  /** An operator may delete the node by hand; then the next contender has the lock. */
+  async #watchOwnNode(): Promise<void> {
+    const path = `${this.#folder}/${this.#node ?? ''}`;
+    try {
+      await this.#session.call('watch our node', (client, done) =>
+        client.getData(path, () => void this.#watchOwnNode(), done),
+      );
+    } catch (error) {
+      if (this.#released) return;
+      if (isZkError(error, 'NO_NODE')) return this.#custody.lose('its node was deleted');
+      // Looked at again on the next connection of this session, if there is one.
+      const stop = this.#session.onConnection(() => {
+        stop();
+        if (!this.#released) void this.#watchOwnNode();
+      });
+    }
+  }
+
+  /**
+   * Removes our node for certain: tries again on every new connection, until it is gone or the session, which takes
+   * it along, has ended. Resolves with whether it was still there.
+   */
+  async #remove(): Promise<boolean> {
+    this.#stopGuarding();
+    if (!this.#mayBeQueued) return true;
+    let tries = 0;
+    for (;;) {
+      try {
+        await this.#session.whenConnected(never);
+        tries += 1;
+        return await this.#removeOnce(tries > 1);
+      } catch (error) {
+        if (this.#session.ended.aborted) return false;
+        if (!isZkError(error, 'CONNECTION_LOSS')) return false;
+      }
+    }
+  }
+
+  /** @param again an earlier try may have removed it: that it is gone says nothing then */
+  async #removeOnce(again: boolean): Promise<boolean> {
+    const node = this.#node ?? (await this.#queue()).find((one) => one.node.startsWith(this.#prefix))?.node;
+    if (node === undefined) return again;
+    try {
+      await this.#session.call<undefined>('leave a lock', (client, done) =>
+        client.remove(`${this.#folder}/${node}`, (error) => done(error, undefined)),
+      );
+      return true;
+    } catch (error) {
+      if (isZkError(error, 'NO_NODE')) return again;
+      throw error;
+    }
+  }
+}
+
+/** For waits that only their own end ends. */
+const never = new AbortController().signal;

@@ -1,0 +1,187 @@
+import zookeeper from 'node-zookeeper-client';
+import { raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { Backoff } from '../../kernel/backoff.ts';
+import { TimeoutError } from '../../kernel/errors.ts';
+import { Loop } from '../../kernel/loop.ts';
+import type { ZookeeperSpec } from '../backend-spec.ts';
+import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { GovernedClient, isZkError, toZkError, ZkError, type ZkClient } from './zookeeper-client.ts';
+
+type Done<T> = (error: unknown, result: T) => void;
+
+/**
+ * The part of a session's time that a confirmed beat does not prove. A beat is a write, so the leader has seen the
+ * session alive; but what keeps it alive there are the touches that the server we talk to reports every half tick (a
+ * tick is at most half a session), and the last report may be older than our beat by one beat more.
+ */
+const beatsPerSession = 8;
+const unprovenShare = 1 / 4 + 1 / beatsPerSession;
+
+/**
+ * One ZooKeeper session, with what node-zookeeper-client lacks: each call has a deadline, and a call that misses it
+ * costs the connection; a beat proves the session by a write through the leader; and the end is latched, once, as soon
+ * as nothing was confirmed for a whole session's time, although the server that could say so may be out of reach.
+ * A session that has ended is never used again; its owner makes another.
+ */
+export class ZookeeperSession {
+  readonly #deps: RemoteBackendDeps;
+  readonly #governed: GovernedClient;
+  readonly #backoff: Backoff;
+  readonly #end = new AbortController();
+  readonly #connections = new Set<() => void>();
+  readonly #proofs = new Set<(untilMs: number) => void>();
+  readonly #beat: Loop;
+  #confirmedMs: number;
+  #provenMs = -Infinity;
+  #sessionMs: number;
+
+  constructor(spec: ZookeeperSpec, deps: RemoteBackendDeps) {
+    this.#deps = deps;
+    this.#backoff = new Backoff(spec.reconnect);
+    this.#sessionMs = spec.sessionTimeoutMs;
+    this.#confirmedMs = deps.clock.nowMs();
+    this.#governed = new GovernedClient({
+      servers: spec.shuffle ? shuffled(spec.servers) : spec.servers,
+      sessionTimeoutMs: spec.sessionTimeoutMs,
+      pauseMs: () => this.#backoff.nextMs(),
+    });
+    if (spec.digest !== undefined) this.#governed.client.addAuthInfo('digest', Buffer.from(spec.digest));
+    this.#beat = new Loop({
+      turn: () => this.#beatOnce(),
+      pauseMs: () => this.#sessionMs / beatsPerSession,
+      onError: (error) => this.#deps.log.debug({ err: error }, 'ZooKeeper did not confirm a heartbeat'),
+    });
+  }
+
+  /** Aborts, with the reason, when the session is over. */
+  get ended(): AbortSignal {
+    return this.#end.signal;
+  }
+
+  get connected(): boolean {
+    return this.#governed.connected;
+  }
+
+  /** Until when the server cannot have expired the session. */
+  get provenMs(): number {
+    return this.#provenMs;
+  }
+
+  open(): void {
+    const { client } = this.#governed;
+    client.on('connected', () => this.#onConnected());
+    client.on('expired', () => this.abandon('ZooKeeper expired the session'));
+    client.on('authenticationFailed', () => this.abandon('ZooKeeper refused the credentials'));
+    this.#governed.connect();
+    this.#beat.start();
+  }
+
+  /** Calls `listener` with every newly proven instant, until the returned function is called. */
+  onProof(listener: (untilMs: number) => void): () => void {
+    this.#proofs.add(listener);
+    return () => this.#proofs.delete(listener);
+  }
+
+  /** Calls `listener` at every new connection: a notice may have been missed in between. */
+  onConnection(listener: () => void): () => void {
+    this.#connections.add(listener);
+    return () => this.#connections.delete(listener);
+  }
+
+  /** Resolves when calls can be made; rejects when the session ends or `signal` aborts. */
+  async whenConnected(signal: AbortSignal): Promise<void> {
+    const either = AbortSignal.any([signal, this.ended]);
+    while (!this.connected) {
+      let stop = (): void => undefined;
+      const next = new Promise<void>((resolve) => (stop = this.onConnection(resolve)));
+      await raceAbort(next, either).finally(stop);
+    }
+    either.throwIfAborted();
+  }
+
+  /** Resolves when the session is proven to live: connected, authenticated, accepted by the leader. */
+  async whenProven(signal: AbortSignal): Promise<void> {
+    let stop = (): void => undefined;
+    const proven = new Promise<void>((resolve) => (stop = this.onProof(() => resolve())));
+    if (this.#provenMs > this.#deps.clock.nowMs()) return stop();
+    await raceAbort(proven, AbortSignal.any([signal, this.ended])).finally(stop);
+  }
+
+  /** One call, sent now or not at all. Rejects with `ZkError`; `CONNECTION_LOSS` says that it may have happened. */
+  async call<T>(what: string, start: (client: ZkClient, done: Done<T>) => void): Promise<T> {
+    if (this.ended.aborted) throw new ZkError('SESSION_EXPIRED', `ZooKeeper, ${what}: the session has ended`);
+    if (!this.connected) throw new ZkError('CONNECTION_LOSS', `ZooKeeper, ${what}: not connected`);
+    const answer = new Promise<T>((resolve, reject) => {
+      start(this.#governed.client, (error, result) => {
+        if (error === null || error === undefined) resolve(result);
+        else reject(toZkError(what, error));
+      });
+    });
+    try {
+      return await withTimeout(what, this.#sessionMs / 3, answer);
+    } catch (error) {
+      if (isZkError(error, 'SESSION_EXPIRED')) this.abandon('ZooKeeper expired the session');
+      if (!(error instanceof TimeoutError)) throw error;
+      this.#governed.cut();
+      throw toZkError(what, error);
+    }
+  }
+
+  /**
+   * Ends the session here without telling the server: it lives on there, with its nodes, until it expires. That is
+   * later than every proof that was given out, so nobody gets a lock while its lease still counts as held.
+   */
+  abandon(why: string): void {
+    if (this.ended.aborted) return;
+    this.#end.abort(new ZkError('SESSION_EXPIRED', why));
+    this.#governed.end();
+    void this.#beat.stop();
+  }
+
+  /** Ends the session on the server as well, which removes its nodes at once. */
+  async close(force: AbortSignal): Promise<void> {
+    await this.#beat.stop();
+    if (this.connected && !force.aborted) {
+      const closed = new Promise<void>((resolve) => this.#governed.client.once('disconnected', () => resolve()));
+      this.#governed.client.close();
+      const answered = withTimeout('the end of the session', this.#sessionMs / 3, raceAbort(closed, force));
+      // Without an answer the session expires by itself.
+      await answered.catch(() => undefined);
+    }
+    this.abandon('the session was closed');
+  }
+
+  #onConnected(): void {
+    this.#sessionMs = this.#governed.client.getSessionTimeout();
+    this.#backoff.reset();
+    this.#beat.wake();
+    for (const listener of [...this.#connections]) listener();
+  }
+
+  /** A transaction that only checks that `/` exists: it changes nothing, yet has to pass the leader and a quorum. */
+  async #beatOnce(): Promise<void> {
+    const sentMs = this.#deps.clock.nowMs();
+    if (sentMs - this.#confirmedMs > this.#sessionMs) return this.abandon('nothing was confirmed for a whole session');
+    if (!this.#deps.mayRenew()) return this.abandon('the main loop is silent');
+    if (!this.connected) return;
+    await this.call<unknown>('heartbeat', (client, done) => client.transaction().check('/').commit(done));
+    this.#confirmedMs = sentMs;
+    this.#provenMs = sentMs + this.#sessionMs * (1 - unprovenShare);
+    for (const listener of [...this.#proofs]) listener(this.#provenMs);
+  }
+}
+
+/** The access list of Tooz with credentials: everything for that digest; without: everything for everybody. */
+export function accessList(digest: string | undefined, sha1: (text: string) => string): zookeeper.ACL[] {
+  const { ALL } = zookeeper.Permission;
+  if (digest === undefined) return [new zookeeper.ACL(ALL, new zookeeper.Id('world', 'anyone'))];
+  const user = digest.slice(0, digest.indexOf(':'));
+  return [new zookeeper.ACL(ALL, new zookeeper.Id('digest', `${user}:${sha1(digest)}`))];
+}
+
+function shuffled<T>(items: readonly T[]): readonly T[] {
+  return items
+    .map((item) => ({ item, place: Math.random() }))
+    .sort((a, b) => a.place - b.place)
+    .map(({ item }) => item);
+}

@@ -1,0 +1,205 @@
+import { abortReason, childAbort, delay } from '../kernel/abort.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Health } from '../kernel/component.ts';
+import { KeyedMutex } from '../kernel/keyed-mutex.ts';
+import type { Logger } from '../log/logger.ts';
+import {
+  CoordinationError,
+  LockTimeoutError,
+  type AcquireOptions,
+  type Coordinator,
+  type Guarantees,
+  type Holder,
+  type Lease,
+} from './coordinator.ts';
+import { HeldLease } from './held-lease.ts';
+import type { HeldLock, LockBackend } from './lock-backend.ts';
+import { sortLockNames, wireName, type LockName } from './lock-names.ts';
+
+/** Longest delay that a timer takes; a longer wait is one without a deadline. */
+const longestTimerMs = 2 ** 31 - 1;
+
+/** The pause before locks that were lost during a wait are taken again. */
+const retakeMs = 50;
+
+export interface LockCoordinatorOptions {
+  readonly backend: LockBackend;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Taken off every proof: what a renewal's answer, a timer and a last commit may be late together. */
+  readonly marginMs: number;
+}
+
+/** One acquisition that has not ended yet. */
+interface Wait {
+  /** The name that is being waited for now. */
+  name: LockName | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The frame around every lock backend: queues first come first served in this process, takes the names sorted and
+ * all or none, puts deadlines on waits, and makes leases of what was won.
+ */
+export class LockCoordinator implements Coordinator {
+  readonly name = 'coordination';
+  readonly #backend: LockBackend;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #marginMs: number;
+  readonly #queues = new KeyedMutex<LockName>();
+  readonly #leases = new Set<HeldLease>();
+  readonly #waits = new Set<Wait>();
+  /** Who waits for the next release. */
+  readonly #releases = new Set<() => void>();
+  readonly #stopping = new AbortController();
+  #running = false;
+
+  constructor(options: LockCoordinatorOptions) {
+    this.#backend = options.backend;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#marginMs = options.marginMs;
+  }
+
+  get guarantees(): Guarantees {
+    return this.#backend.guarantees;
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    await this.#backend.start(signal);
+    this.#running = true;
+  }
+
+  /**
+   * Ends waits, tells the work under leases that are left to stop, and lets the backend go when it has stopped. Work
+   * that has not given its lease back when `force` aborts keeps its locks: the backend must not hand them to others
+   * while it may still write, and they end with the process, the session or the TTL.
+   */
+  async stop(how: { force: AbortSignal }): Promise<void> {
+    this.#running = false;
+    this.#stopping.abort(new CoordinationError('the coordinator is stopping'));
+    for (const lease of this.#leases) lease.lose('the coordinator is stopping');
+    while (this.#leases.size > 0 && !how.force.aborted) await this.#nextRelease(how.force);
+    for (const lease of this.#leases)
+      this.#log.warn({ locks: lease.names }, 'a lease was not given back before the stop');
+    await this.#backend.stop(how);
+  }
+
+  health(): Health {
+    return this.#running ? this.#backend.health() : { ok: false, detail: 'not running' };
+  }
+
+  holders(): Promise<readonly Holder[]> {
+    return this.#backend.holders();
+  }
+
+  local(): { readonly held: readonly LockName[]; readonly waiting: readonly LockName[] } {
+    return {
+      held: [...this.#leases].flatMap((lease) => lease.names),
+      waiting: [...this.#waits].flatMap(({ name }) => (name === undefined ? [] : [name])),
+    };
+  }
+
+  async acquire(names: readonly LockName[], options: AcquireOptions): Promise<Lease> {
+    if (!this.#running) throw new CoordinationError('the coordinator is not running');
+    const sorted = sortLockNames(names);
+    const ending = childAbort(options.signal, this.#stopping.signal);
+    const wait: Wait = { name: sorted[0], signal: ending.signal };
+    const timer = this.#deadline(wait, options.waitMs, (error) => ending.abort(error));
+    this.#waits.add(wait);
+    try {
+      return await this.#acquireSorted(sorted, wait);
+    } finally {
+      this.#waits.delete(wait);
+      clearTimeout(timer);
+      ending.detach();
+    }
+  }
+
+  #deadline(wait: Wait, waitMs: number | 'forever', end: (error: Error) => void): NodeJS.Timeout | undefined {
+    const { name } = wait;
+    if (name === undefined || waitMs === 'forever' || waitMs > longestTimerMs) return undefined;
+    return setTimeout(() => end(new LockTimeoutError(wait.name ?? name, waitMs)), waitMs);
+  }
+
+  /**
+   * Until every name is ours at one moment. A lock that was won first can be lost while a later one is waited for;
+   * nothing was done under it yet, so all are taken again.
+   */
+  async #acquireSorted(sorted: readonly LockName[], wait: Wait): Promise<Lease> {
+    for (;;) {
+      const taken = await this.#takeAll(sorted, wait);
+      const provenMs = Math.min(...taken.map(({ lock }) => lock.proof.untilMs())) - this.#marginMs;
+      if (provenMs > this.#clock.nowMs() && !wait.signal.aborted) return this.#lease(sorted, taken);
+      await giveBack(taken);
+      if (wait.signal.aborted) throw abortReason(wait.signal);
+      this.#log.warn({ locks: sorted }, 'locks were lost while others were waited for; taking them again');
+      await delay(retakeMs, wait.signal);
+    }
+  }
+
+  async #takeAll(sorted: readonly LockName[], wait: Wait): Promise<readonly Taken[]> {
+    const taken: Taken[] = [];
+    try {
+      for (const name of sorted) {
+        wait.name = name;
+        taken.push(await this.#take(name, wait.signal));
+      }
+      return taken;
+    } catch (error) {
+      await giveBack(taken);
+      throw error;
+    }
+  }
+
+  async #take(name: LockName, signal: AbortSignal): Promise<Taken> {
+    const leaveQueue = await this.#queues.acquire(name, signal);
+    try {
+      return { lock: await this.#backend.acquireOne(wireName(name), signal), leaveQueue };
+    } catch (error) {
+      leaveQueue();
+      throw error;
+    }
+  }
+
+  #lease(names: readonly LockName[], taken: readonly Taken[]): Lease {
+    const lease = new HeldLease({
+      names,
+      locks: taken.map(({ lock }) => lock),
+      clock: this.#clock,
+      marginMs: this.#marginMs,
+      onReleased: () => {
+        this.#leases.delete(lease);
+        for (const { leaveQueue } of taken) leaveQueue();
+        this.#releases.forEach((wake) => wake());
+      },
+    });
+    this.#leases.add(lease);
+    return lease;
+  }
+
+  /** Resolves at the next release, or when `force` aborts. */
+  #nextRelease(force: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        this.#releases.delete(wake);
+        force.removeEventListener('abort', wake);
+        resolve();
+      };
+      this.#releases.add(wake);
+      force.addEventListener('abort', wake);
+    });
+  }
+}
+
+/** A lock of the backend and our place at the head of the process's own queue for it. */
+interface Taken {
+  readonly lock: HeldLock;
+  readonly leaveQueue: () => void;
+}
+
+/** The backend's lock first: the next in our own queue must find it free. */
+async function giveBack(taken: readonly Taken[]): Promise<void> {
+  await Promise.all(taken.map(({ lock, leaveQueue }) => lock.release().then(leaveQueue)));
+}

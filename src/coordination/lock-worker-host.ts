@@ -1,0 +1,155 @@
+import type { MessagePort } from 'node:worker_threads';
+import { raceAbort } from '../kernel/abort.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { messageOf } from '../kernel/errors.ts';
+import type { Logger } from '../log/logger.ts';
+import type { HeldLock, LockBackend } from './lock-backend.ts';
+import type { FromWorker, ToWorker } from './worker-protocol.ts';
+
+/** What a backend on the worker thread is given. */
+export interface RemoteBackendDeps {
+  readonly clock: Clock;
+  readonly log: Logger;
+  /**
+   * False once the main loop has been silent for too long: a process that hangs must not keep its locks for ever.
+   * Asked before every renewal; a backend that may not renew lets its locks run out, it does not give them away,
+   * because leases that were proven to the main loop are valid until they run out.
+   */
+  readonly mayRenew: () => boolean;
+}
+
+/** How often the main loop is told of a changed health. */
+const healthEveryMs = 200;
+
+/** The worker thread's side of worker-protocol: carries acquisitions of the main loop to a backend. */
+export class LockWorker {
+  readonly #port: MessagePort;
+  readonly #backend: LockBackend;
+  readonly #stopNow = new AbortController();
+  /** Acquisitions that have not ended; aborting one takes it back. */
+  readonly #waits = new Map<number, AbortController>();
+  readonly #held = new Map<number, HeldLock>();
+  #reported = '';
+
+  constructor(port: MessagePort, backend: LockBackend) {
+    this.#port = port;
+    this.#backend = backend;
+  }
+
+  listen(): void {
+    this.#port.on('message', (message: ToWorker) => this.#handle(message));
+    void this.#start();
+  }
+
+  #send(message: FromWorker): void {
+    this.#port.postMessage(message);
+  }
+
+  async #start(): Promise<void> {
+    try {
+      await this.#backend.start(this.#stopNow.signal);
+    } catch (error) {
+      this.#send({ event: 'start-failed', problem: messageOf(error) });
+      return;
+    }
+    this.#send({ event: 'started', guarantees: this.#backend.guarantees });
+    setInterval(() => this.#reportHealth(), healthEveryMs).unref();
+  }
+
+  #reportHealth(): void {
+    const health = this.#backend.health();
+    const text = JSON.stringify(health);
+    if (text === this.#reported) return;
+    this.#reported = text;
+    this.#send({ event: 'health', health });
+  }
+
+  #handle(message: ToWorker): void {
+    switch (message.op) {
+      case 'acquire':
+        void this.#acquire(message.id, message.wireName);
+        break;
+      case 'cancel':
+        this.#cancel(message.id);
+        break;
+      case 'release':
+        void this.#release(message.id);
+        break;
+      case 'holders':
+        void this.#listHolders(message.id);
+        break;
+      case 'stop':
+        void this.#stop();
+        break;
+      case 'stop-now':
+        this.#stopNow.abort(new Error('the lock worker must stop now'));
+        break;
+    }
+  }
+
+  async #acquire(id: number, wireName: string): Promise<void> {
+    const wait = new AbortController();
+    this.#waits.set(id, wait);
+    try {
+      const lock = await this.#backend.acquireOne(wireName, wait.signal);
+      this.#held.set(id, lock);
+      this.#send({ event: 'acquired', id, proof: lock.proof.buffer });
+      lock.onLost((why) => this.#send({ event: 'lost', id, why }));
+    } catch (error) {
+      this.#send({ event: 'refused', id, problem: messageOf(error) });
+    } finally {
+      this.#waits.delete(id);
+    }
+  }
+
+  /** The cancel may cross the news that the lock was won: then it is given back. */
+  #cancel(id: number): void {
+    const wait = this.#waits.get(id);
+    if (wait === undefined) void this.#release(id);
+    else wait.abort(new Error('cancelled'));
+  }
+
+  async #release(id: number): Promise<void> {
+    const lock = this.#held.get(id);
+    if (lock === undefined) return;
+    this.#held.delete(id);
+    this.#send({ event: 'released', id, result: await lock.release() });
+  }
+
+  async #listHolders(id: number): Promise<void> {
+    try {
+      this.#send({ event: 'holders', id, holders: await this.#backend.holders() });
+    } catch (error) {
+      this.#send({ event: 'refused', id, problem: messageOf(error) });
+    }
+  }
+
+  async #stop(): Promise<void> {
+    for (const wait of this.#waits.values()) wait.abort(new Error('the lock worker stops'));
+    const stopped = this.#backend.stop({ force: this.#stopNow.signal });
+    await raceAbort(stopped, this.#stopNow.signal).catch((error: unknown) =>
+      this.#send({
+        event: 'log',
+        level: 'warn',
+        fields: { err: error },
+        message: 'the lock backend did not stop cleanly',
+      }),
+    );
+    this.#send({ event: 'stopped' });
+    this.#port.close();
+  }
+}
+
+/** A logger whose lines are written by the main thread. */
+export function portLogger(port: MessagePort, bound: Record<string, unknown> = {}): Logger {
+  const at = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
+    port.postMessage({ event: 'log', level, fields: { ...bound, ...fields }, message } satisfies FromWorker);
+  };
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    child: (fields) => portLogger(port, { ...bound, ...fields }),
+  };
+}

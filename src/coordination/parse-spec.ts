@@ -1,0 +1,173 @@
+import path from 'node:path';
+import { InvalidInputError } from '../kernel/errors.ts';
+import type {
+  BackendSpec,
+  FileSpec,
+  HostPort,
+  ReconnectSpec,
+  RedisKeyForm,
+  RedisSpec,
+  ZookeeperSpec,
+} from './backend-spec.ts';
+import { field, parseHostPort, parseToozUrl, type ToozUrl } from './tooz-url.ts';
+
+/** What a backend needs besides its URL. */
+export interface SpecSettings {
+  /** `cinder-<uuid>`: what peers and operators see as a lock's owner. */
+  readonly memberId: string;
+  /** The longest time between two renewals. */
+  readonly heartbeatMs: number;
+  readonly reconnect: ReconnectSpec;
+  /** How long a lock outlives its owner; the URL's own options and Tooz's defaults otherwise. */
+  readonly lockTtlMs?: number;
+  readonly redisKeyForm: RedisKeyForm;
+}
+
+/** Tooz's default for everything but ZooKeeper, and kazoo's. */
+const defaultTtlMs = 30_000;
+const defaultSessionMs = 10_000;
+
+const schemes: Readonly<Record<string, (url: ToozUrl, settings: SpecSettings) => BackendSpec>> = {
+  memory: () => ({ kind: 'memory' }),
+  file: fileSpec,
+  zookeeper: zookeeperSpec,
+  kazoo: zookeeperSpec,
+  redis: redisSpec,
+  rediss: redisSpec,
+};
+
+/** A Tooz URL as plain data; throws `InvalidInputError` that names the option and what would be right. */
+export function parseBackendSpec(text: string, settings: SpecSettings): BackendSpec {
+  const url = parseToozUrl(text);
+  const parse = schemes[url.scheme];
+  if (parse === undefined) {
+    const known = Object.keys(schemes).map((scheme) => `${scheme}://`);
+    throw new InvalidInputError(field, `${url.scheme}:// is not known; there are ${known.join(', ')}`);
+  }
+  const spec = parse(url, settings);
+  url.options.finish();
+  return spec;
+}
+
+function fileSpec({ hosts, path: directory, options }: ToozUrl, settings: SpecSettings): FileSpec {
+  if (hosts !== '') throw new InvalidInputError(field, 'file:// takes a path and no host: three slashes');
+  if (directory === '' || directory === '/') throw new InvalidInputError(field, 'file:// needs a folder');
+  // Tooz: how long a group's member lives; locks have no use for it.
+  options.ignore('timeout');
+  const ttlMs = settings.lockTtlMs ?? defaultTtlMs;
+  return { kind: 'file', directory: path.resolve(directory), ttlMs, timeoutMs: Math.min(ttlMs, 10_000) };
+}
+
+function zookeeperSpec(url: ToozUrl, settings: SpecSettings): ZookeeperSpec {
+  const { options } = url;
+  const sessionTimeoutMs = options.secondsAsMs('timeout') ?? defaultSessionMs;
+  const namespace = options.text('namespace') ?? 'tooz';
+  if (!/^[^/]+(\/[^/]+)*$/.test(namespace))
+    throw new InvalidInputError(field, `option namespace: "${namespace}" is no path`);
+  if (url.path !== '' && url.path !== '/')
+    throw new InvalidInputError(field, 'zookeeper:// takes no path; use option namespace');
+  refuseTls(url);
+  options.ignore('connection_retry', 'command_retry', 'handler');
+  const listed = [url.hosts, ...options.list('hosts')].flatMap((text) => text.split(',')).filter((text) => text !== '');
+  const both = url.username !== undefined && url.password !== undefined;
+  return {
+    kind: 'zookeeper',
+    servers: atLeastOne(listed.map((text) => parseHostPort(text, 2181))),
+    shuffle: options.flag('randomize_hosts') ?? true,
+    namespace,
+    ...(both ? { digest: `${url.username ?? ''}:${url.password ?? ''}` } : {}),
+    sessionTimeoutMs: settings.lockTtlMs ?? sessionTimeoutMs,
+    memberId: settings.memberId,
+    reconnect: settings.reconnect,
+  };
+}
+
+/** Said at the start, because a connection in the clear to a server that was meant to be encrypted is worse. */
+function refuseTls({ options }: ToozUrl): void {
+  const wanted = options.flag('use_ssl') === true;
+  options.ignore('ca', 'certfile', 'keyfile', 'keyfile_password', 'verify_certs');
+  if (!wanted) return;
+  throw new InvalidInputError(
+    field,
+    'option use_ssl: the ZooKeeper client has no TLS; use a TLS tunnel on this host (stunnel, a sidecar) and use_ssl=false',
+  );
+}
+
+function redisSpec(url: ToozUrl, settings: SpecSettings): RedisSpec {
+  const { options } = url;
+  const timeoutMs = options.secondsAsMs('timeout') ?? defaultTtlMs;
+  const ttlMs = settings.lockTtlMs ?? options.secondsAsMs('lock_timeout') ?? timeoutMs;
+  const socketMs = options.secondsAsMs('socket_timeout') ?? timeoutMs;
+  const namespace = options.text('namespace') ?? '_tooz';
+  if (!/^[\w.:-]+$/.test(namespace))
+    throw new InvalidInputError(field, 'option namespace: letters, digits and _ . : - only');
+  options.ignore('lock_timeout', 'membership_timeout', 'encoding', 'retry_on_timeout', 'health_check_interval');
+  options.ignore('max_connections', 'socket_keepalive');
+  const username = options.text('username') ?? url.username;
+  const password = options.text('password') ?? url.password;
+  return {
+    kind: 'redis',
+    address: redisAddress(url),
+    ...(username === undefined || username === '' ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    db: options.integer('db') ?? databaseOfPath(url),
+    ...redisTls(url),
+    namespace,
+    keyForm: settings.redisKeyForm,
+    ttlMs,
+    beatMs: Math.min(settings.heartbeatMs, ttlMs / 3),
+    connectTimeoutMs: Math.min(options.secondsAsMs('socket_connect_timeout') ?? socketMs, 10_000),
+    // Two tries must fit into the time that a lock has left after a missed beat.
+    commandTimeoutMs: Math.min(socketMs, ttlMs / 6),
+    keepAlive: options.flag('socket_keepalive') ?? true,
+    reconnect: settings.reconnect,
+  };
+}
+
+function redisAddress(url: ToozUrl): RedisSpec['address'] {
+  const { options } = url;
+  const master = options.text('sentinel');
+  const fallbacks = options.list('sentinel_fallback').flatMap((text) => text.split(','));
+  const username = options.text('sentinel_username');
+  const password = options.text('sentinel_password');
+  const tls = options.flag('sentinel_ssl') ?? false;
+  if (master === undefined) {
+    if (url.hosts === '') return { type: 'unix', path: url.path };
+    return { type: 'tcp', ...parseHostPort(url.hosts, 6379) };
+  }
+  return {
+    type: 'sentinel',
+    master,
+    // With a sentinel the port must be given: it is the sentinel's, for which Tooz has no default.
+    sentinels: atLeastOne([url.hosts, ...fallbacks].map((text) => parseHostPort(text, undefined))),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    tls,
+  };
+}
+
+/** `redis://host:6379/1`, which redis-py reads as database 1 and Tooz ignores: accepted where it changes nothing. */
+function databaseOfPath({ hosts, path: text }: ToozUrl): number {
+  if (hosts === '' || text === '' || text === '/' || text === '/0') return 0;
+  throw new InvalidInputError(field, `redis:// with a host ignores the path "${text}" in Tooz; use option db`);
+}
+
+function redisTls({ scheme, options }: ToozUrl): Pick<RedisSpec, 'tls'> {
+  const certFile = options.text('ssl_certfile');
+  const keyFile = options.text('ssl_keyfile');
+  const caFile = options.text('ssl_ca_certs');
+  if (!(options.flag('ssl') ?? scheme === 'rediss')) return {};
+  return {
+    tls: {
+      ...(certFile === undefined ? {} : { certFile }),
+      ...(keyFile === undefined ? {} : { keyFile }),
+      ...(caFile === undefined ? {} : { caFile }),
+    },
+  };
+}
+
+function atLeastOne(servers: readonly HostPort[]): readonly [HostPort, ...HostPort[]] {
+  const [first, ...others] = servers;
+  if (first === undefined) throw new InvalidInputError(field, 'names no host');
+  return [first, ...others];
+}
