@@ -51,7 +51,7 @@ export class ServerBroker {
     await new Promise((resolve) => this.#http.close(resolve));
     await (await this.#build)?.remove();
     const started = await Promise.allSettled(this.#servers.values());
-    await Promise.all(started.map((server) => (server.status === 'fulfilled' ? server.value.stop() : undefined)));
+    await Promise.all(started.map(async (server) => server.status === 'fulfilled' && (await server.value.stop())));
   }
 
   async #share(name: string): Promise<Shares[ShareName]> {

@@ -59,7 +59,8 @@ async function untilReady(options: ServerProcessOptions, server: ServerProcess, 
   const deadline = performance.now() + options.readyWithinMs;
   for (;;) {
     try {
-      return await options.ready();
+      await options.ready();
+      return;
     } catch (cause) {
       if (hasExited() || performance.now() > deadline) {
         await server.stop(0);

@@ -22,7 +22,11 @@ const report = (more: object) => ({
 
 describe('countVitest', () => {
   it('counts tests', async () => {
-    expect(await count(report({ numPendingTests: 1, numTodoTests: 1 }), 0)).toEqual({ passed: 3, failed: 0, skipped: 2 });
+    expect(await count(report({ numPendingTests: 1, numTodoTests: 1 }), 0)).toEqual({
+      passed: 3,
+      failed: 0,
+      skipped: 2,
+    });
   });
 
   it('counts a file that did not load as a failure', async () => {
