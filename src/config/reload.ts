@@ -1,5 +1,6 @@
 import type { Config } from './load.ts';
 import type { OptionArea, OptionDef, OptionName, Values } from './option.ts';
+import type { ResolvedOption } from './resolver.ts';
 import { areas, type Settings } from './options/index.ts';
 
 /** What a SIGHUP brings. */
@@ -18,32 +19,31 @@ export interface Reload {
  */
 export function planReload(current: Config, next: Config): Reload {
   const different = differences(current, next);
-  const mutable = new Set(
-    Object.values(areas).flatMap((area) =>
-      Object.values<OptionDef<unknown>>(area.options)
-        .filter((option) => option.mutable)
-        .map(({ group, name }) => `${group}.${name}`),
-    ),
-  );
-  const isMutable = ({ group, name }: OptionName): boolean => mutable.has(`${group}.${name}`);
+  const nextResolved = new Map(next.resolved.map((option) => [keyOf(option), option]));
+  const resolved = current.resolved.map((old) => (old.option.mutable ? (nextResolved.get(keyOf(old)) ?? old) : old));
+  const { warnings, notes } = next;
   return {
-    config: {
-      ...current,
-      settings: merged(current.settings, next.settings),
-      warnings: next.warnings,
-      notes: next.notes,
-    },
-    changed: different.filter(isMutable),
-    needRestart: different.filter((option) => !isMutable(option)),
+    config: { ...current, settings: merged(current.settings, next.settings), resolved, warnings, notes },
+    changed: different.filter(({ option }) => option.mutable).map(nameOf),
+    needRestart: different.filter(({ option }) => !option.mutable).map(nameOf),
   };
 }
 
-function differences(current: Config, next: Config): OptionName[] {
-  const before = new Map(current.resolved.map(({ group, name, text }) => [`${group}.${name}`, text]));
-  const after = new Map(next.resolved.map(({ group, name, text }) => [`${group}.${name}`, { group, name, text }]));
-  const gone = current.resolved.filter(({ group, name }) => !after.has(`${group}.${name}`));
-  const other = [...after].filter(([key, { text }]) => before.get(key) !== text).map(([, option]) => option);
-  return [...other, ...gone].map(({ group, name }) => ({ group, name }));
+function keyOf({ group, name }: OptionName): string {
+  return `${group}.${name}`;
+}
+
+function nameOf({ group, name }: OptionName): OptionName {
+  return { group, name };
+}
+
+/** Options whose text is another one now, or that came or went with a backend. */
+function differences(current: Config, next: Config): ResolvedOption[] {
+  const before = new Map(current.resolved.map((option) => [keyOf(option), option.text]));
+  const after = new Set(next.resolved.map(keyOf));
+  const changed = next.resolved.filter((option) => before.get(keyOf(option)) !== option.text);
+  const gone = current.resolved.filter((option) => !after.has(keyOf(option)));
+  return [...changed, ...gone];
 }
 
 function merged(current: Settings, next: Settings): Settings {

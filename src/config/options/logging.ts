@@ -1,9 +1,9 @@
 import { boolean, defineOptions, list, string } from '../option.ts';
 
 /** oslo.log's defaults, which people's log collectors know how to read. */
-export const contextFormat =
+const contextFormat =
   '%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(global_request_id)s %(request_id)s %(user_identity)s] %(instance)s%(message)s';
-export const plainFormat = '%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [-] %(instance)s%(message)s';
+const plainFormat = '%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [-] %(instance)s%(message)s';
 
 /** `[DEFAULT]`: oslo.log's options. */
 export const loggingOptions = defineOptions('DEFAULT', {
@@ -22,7 +22,7 @@ export const loggingOptions = defineOptions('DEFAULT', {
   useStderr: boolean('use_stderr', false, { help: 'Log to standard error, also when there is a log file.' }),
   useJson: boolean('use_json', false, { help: 'Write one JSON object for each line, with the keys of oslo.log.' }),
   logDateFormat: string('log_date_format', '%Y-%m-%d %H:%M:%S', {
-    help: 'The form of %(asctime)s, by strftime: %Y %m %d %H %M %S %y %b %B %a %j %z %Z %T %F %% are understood.',
+    help: 'The form of %(asctime)s, by strftime: %Y %y %m %d %H %M %S %F %T %b %B %a %A %z %% are understood.',
   }),
   loggingContextFormatString: string('logging_context_format_string', contextFormat, {
     help: 'The form of a line that belongs to a request.',

@@ -1,15 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import {
-  defineOptions,
-  dict,
-  json,
-  list,
-  multi,
-  multiDict,
-  string,
-  integer,
-  type Values,
-} from '../../../src/config/option.ts';
+import { defineOptions, json, list, multi, string, integer, type Values } from '../../../src/config/option.ts';
 import * as read from '../../../src/config/read-value.ts';
 
 describe('boolean', () => {

@@ -1,0 +1,124 @@
+import { strftime } from './strftime.ts';
+import type { LoggedError, LogRecord } from './record.ts';
+
+/** oslo.log's options for the form of a line, in Python's `%(name)s` spelling. */
+export interface TextFormatOptions {
+  readonly contextFormat: string;
+  readonly defaultFormat: string;
+  readonly userIdentityFormat: string;
+  readonly exceptionPrefix: string;
+  readonly dateFormat: string;
+}
+
+/** oslo.log's own defaults. */
+export const osloDefaults: TextFormatOptions = {
+  contextFormat:
+    '%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [%(global_request_id)s %(request_id)s %(user_identity)s] %(instance)s%(message)s',
+  defaultFormat: '%(asctime)s.%(msecs)03d %(process)d %(levelname)s %(name)s [-] %(instance)s%(message)s',
+  userIdentityFormat: '%(user)s %(project)s %(domain)s %(system_scope)s %(user_domain)s %(project_domain)s',
+  exceptionPrefix: '%(asctime)s.%(msecs)03d %(process)d ERROR %(name)s %(instance)s',
+  dateFormat: '%Y-%m-%d %H:%M:%S',
+};
+
+/** Fields that stand in the head of a line and are not repeated behind the message. */
+const contextFields = new Set([
+  ...['request_id', 'global_request_id', 'instance', 'user', 'user_id', 'project', 'project_id', 'domain', 'domain_id'],
+  ...['system_scope', 'user_domain', 'user_domain_id', 'project_domain', 'project_domain_id'],
+]);
+
+/** Turns a record into the text of one log entry, which ends in a line feed. */
+export type Format = (record: LogRecord) => string;
+
+/**
+ * The form of oslo.log's ContextFormatter: the context format if there is a request id, else the default format; then
+ * our other fields as `key=value`, and a summary of the error. The stack of an error follows on lines with the
+ * exception prefix; warnings, of which a retry makes many, have only the summary.
+ *
+ * Control characters are escaped: a name with a line feed in it must not be able to forge a line.
+ */
+export function textFormat(options: TextFormatOptions = osloDefaults): Format {
+  return (record) => {
+    const values = valuesOf(record, options);
+    const head = percent(record.fields['request_id'] ? options.contextFormat : options.defaultFormat, values);
+    const { error } = record;
+    if (record.level !== 'ERROR' || error?.stack === undefined) return `${head}\n`;
+    const prefix = percent(options.exceptionPrefix, values);
+    return `${head}\n${error.stack
+      .split('\n')
+      .map((line) => `${prefix}${oneLine(line)}\n`)
+      .join('')}`;
+  };
+}
+
+type LineValues = Readonly<Record<string, unknown>>;
+
+function valuesOf(record: LogRecord, options: TextFormatOptions): LineValues {
+  const { fields } = record;
+  const context = {
+    user: fields['user'] ?? fields['user_id'],
+    project: fields['project'] ?? fields['project_id'],
+    domain: fields['domain'] ?? fields['domain_id'],
+    system_scope: fields['system_scope'],
+    user_domain: fields['user_domain'] ?? fields['user_domain_id'],
+    project_domain: fields['project_domain'] ?? fields['project_domain_id'],
+  };
+  return {
+    ...fields,
+    ...context,
+    asctime: strftime(options.dateFormat, new Date(record.timeMs)),
+    msecs: record.timeMs % 1000,
+    process: record.pid,
+    levelname: record.level,
+    name: record.logger,
+    request_id: fields['request_id'],
+    // Python prints None for an absent one, and people's parsers count the words.
+    global_request_id: fields['global_request_id'] ?? 'None',
+    user_identity: percent(options.userIdentityFormat, orDashes(context)),
+    instance: typeof fields['instance'] === 'string' ? `[instance: ${fields['instance']}] ` : '',
+    message: messageText(record),
+  };
+}
+
+function orDashes(values: LineValues): LineValues {
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value || '-']));
+}
+
+function messageText({ message, fields, error }: LogRecord): string {
+  const rest = Object.entries(fields).filter(([key]) => !contextFields.has(key));
+  const pairs = rest.map(([key, value]) => ` ${oneLine(key)}=${fieldText(value)}`);
+  return `${oneLine(message)}${pairs.join('')}${error === undefined ? '' : `: ${summary(error)}`}`;
+}
+
+function summary({ type, message }: LoggedError): string {
+  return oneLine(`${type}: ${message}`);
+}
+
+/** A word as it is; anything with white space or signs in it as JSON, so that its end can be seen. */
+function fieldText(value: unknown): string {
+  if (typeof value !== 'string') return oneLine(JSON.stringify(value) ?? 'undefined');
+  return /^[^\s"=]+$/.test(value) ? oneLine(value) : oneLine(JSON.stringify(value));
+}
+
+/** Control characters, and the Unicode line ends that some viewers break at, as escapes. */
+function oneLine(text: string): string {
+  return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (sign) => {
+    if (sign === '\n') return '\\n';
+    return sign === '\t' ? '\\t' : `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  });
+}
+
+/** Python's `%(name)s`, `%(name)d` and `%(name)03d`; an unknown name is empty. */
+function percent(format: string, values: LineValues): string {
+  return format.replace(/%(?:\((\w+)\)(-?\d*)([sd])|%)/g, (_all, name?: string, width = '') => {
+    if (name === undefined) return '%';
+    const value = values[name];
+    const text = value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
+    return pad(text, String(width));
+  });
+}
+
+function pad(text: string, width: string): string {
+  if (width === '') return text;
+  if (width.startsWith('-')) return text.padEnd(Number(width.slice(1)));
+  return text.padStart(Number(width), width.startsWith('0') ? '0' : ' ');
+}
