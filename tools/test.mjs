@@ -14,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasFiles, runAsUser, userCanRead, userPasses } from './as-user.mjs';
+import { hasLibraries, installLibraries } from './libraries.mjs';
 import { cannotInstall, install, missing, packagesOf } from './needs.mjs';
 import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
 
@@ -27,10 +28,18 @@ function fail(message) {
   throw new Error(message);
 }
 
+const mayInstall = wants('--install') || process.env.CI === 'true';
+
+function provideLibraries() {
+  if (hasLibraries(root)) return;
+  if (!mayInstall) fail('The npm packages are missing. Run: npm ci\nor: npm test -- --install');
+  installLibraries(root);
+}
+
 /** Returns the variables that tell the tests what to leave out. */
 function provide() {
   let lacking = missing();
-  if (lacking.length > 0 && (wants('--install') || process.env.CI === 'true') && cannotInstall() === undefined) {
+  if (lacking.length > 0 && mayInstall && cannotInstall() === undefined) {
     console.log(`installing ${packagesOf(lacking).join(' ')} (no service of theirs is started)`);
     install(packagesOf(lacking));
     lacking = missing();
@@ -93,6 +102,7 @@ function runAsOthers(env) {
 }
 
 function main(scratch) {
+  provideLibraries();
   const env = { ...provide(), TEST_DIST: join(root, 'dist') };
   build();
   return add(runEverything(scratch, env), runAsOthers(env));
