@@ -2,12 +2,12 @@
 // npm run deps: checks the directions of imports, and that the checker has read every module: one that reads none
 // (as with a compiler that it does not know) finds no fault and says so.
 import { spawnSync } from 'node:child_process';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const folders = ['src', 'migrations'];
+const folders = ['src', 'migrations'].filter((folder) => existsSync(join(root, folder)));
 const cruiser = join(root, 'node_modules/dependency-cruiser/bin/dependency-cruise.mjs');
 const argv = [cruiser, ...folders, '--config', '.dependency-cruiser.cjs', '--output-type', 'json'];
 const { stdout, stderr } = spawnSync(process.execPath, argv, { cwd: root, encoding: 'utf8', maxBuffer: 2 ** 28 });
