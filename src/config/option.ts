@@ -91,34 +91,58 @@ function common(
   return { name, kind, default: fallback, machineDefault, min, max, choices, secret, help, formerly, mutable };
 }
 
-export function string<D extends string | null>(name: string, fallback: D, extras: Extras) {
+export function string<D extends string | null>(
+  name: string,
+  fallback: D,
+  extras: Extras,
+): OptionDraft<Value<D, string>> {
   return draft<D, string>(name, 'string', fallback, extras, (text) => text);
 }
 
-export function integer<D extends number | null>(name: string, fallback: D, extras: NumberExtras) {
+export function integer<D extends number | null>(
+  name: string,
+  fallback: D,
+  extras: NumberExtras,
+): OptionDraft<Value<D, number>> {
   return draft<D, number>(name, 'integer', fallback, extras, (text) => read.integer(text, extras));
 }
 
-export function float<D extends number | null>(name: string, fallback: D, extras: NumberExtras) {
+export function float<D extends number | null>(
+  name: string,
+  fallback: D,
+  extras: NumberExtras,
+): OptionDraft<Value<D, number>> {
   return draft<D, number>(name, 'float', fallback, extras, (text) => read.float(text, extras));
 }
 
 /** Whole seconds in the file, milliseconds in the program. `fallback`, `min` and `max` are seconds. */
-export function seconds<D extends number | null>(name: string, fallback: D, extras: NumberExtras) {
+export function seconds<D extends number | null>(
+  name: string,
+  fallback: D,
+  extras: NumberExtras,
+): OptionDraft<Value<D, number>> {
   return draft<D, number>(name, 'integer', fallback, extras, (text) => read.integer(text, extras) * 1000);
 }
 
 /** Seconds with a fraction in the file, milliseconds in the program. */
-export function fractionalSeconds<D extends number | null>(name: string, fallback: D, extras: NumberExtras) {
+export function fractionalSeconds<D extends number | null>(
+  name: string,
+  fallback: D,
+  extras: NumberExtras,
+): OptionDraft<Value<D, number>> {
   return draft<D, number>(name, 'float', fallback, extras, (text) => Math.round(read.float(text, extras) * 1000));
 }
 
-export function port(name: string, fallback: number, extras: Extras) {
+export function port(name: string, fallback: number, extras: Extras): OptionDraft<number> {
   const range = { ...extras, min: 0, max: 65535 };
   return draft<number, number>(name, 'port', fallback, range, (text) => read.integer(text, range));
 }
 
-export function boolean<D extends boolean | null>(name: string, fallback: D, extras: Extras) {
+export function boolean<D extends boolean | null>(
+  name: string,
+  fallback: D,
+  extras: Extras,
+): OptionDraft<Value<D, boolean>> {
   return draft<D, boolean>(name, 'boolean', fallback, extras, read.boolean);
 }
 
@@ -135,7 +159,7 @@ export function choice<const C extends readonly string[]>(
 }
 
 /** Words between commas. */
-export function list(name: string, fallback: readonly string[], extras: Extras) {
+export function list(name: string, fallback: readonly string[], extras: Extras): OptionDraft<readonly string[]> {
   return draft<string, readonly string[]>(name, 'list', fallback.join(','), extras, read.list);
 }
 
@@ -144,7 +168,7 @@ export function json<T>(
   name: string,
   fallback: string,
   extras: Extras & { readonly is: (value: unknown) => value is T },
-) {
+): OptionDraft<T> {
   return draft<string, T>(name, 'json', fallback, extras, (text) => read.json(text, extras.is));
 }
 
@@ -164,14 +188,17 @@ export type Values<A extends OptionArea<Readonly<Record<string, OptionDef<unknow
   readonly [K in keyof A['options']]: A['options'][K] extends OptionDef<infer T> ? T : never;
 };
 
+type Placed<D> = { readonly [K in keyof D]: D[K] extends OptionDraft<infer T> ? OptionDef<T> : never };
+
 /** Puts drafts into their section. */
 export function defineOptions<D extends Readonly<Record<string, OptionDraft<unknown>>>>(
   group: string,
   drafts: D,
-): OptionArea<{ readonly [K in keyof D]: D[K] extends OptionDraft<infer T> ? OptionDef<T> : never }> {
+): OptionArea<Placed<D>> {
   const placed = Object.entries(drafts).map(([key, option]) => {
     const formerly = (option.formerly ?? []).map((old) => (typeof old === 'string' ? { group, name: old } : old));
     return [key, { ...option, group, formerly }];
   });
-  return { group, options: Object.fromEntries(placed) };
+  // The keys and the types of the drafts stay; only the section is added, which is what the type above says.
+  return { group, options: Object.fromEntries(placed) as Placed<D> };
 }

@@ -62,8 +62,8 @@ export async function createLogger(options: LogOptions): Promise<Log> {
     setLevel: (prefix, level) => levels.setLevel(prefix, level),
     levels: (prefix) => levels.levels(prefix),
     resetLevels: (defaults) => levels.reset(defaults),
-    reopen: async () => void (await Promise.allSettled(sinks.map((sink) => sink.reopen()))),
-    close: async () => void (await Promise.allSettled(sinks.map((sink) => sink.close(closeWithinMs)))),
+    reopen: () => onAll(sinks, (sink) => sink.reopen()),
+    close: () => onAll(sinks, (sink) => sink.close(closeWithinMs)),
     flushSync: () => sinks.forEach((sink) => sink.flushSync()),
   };
 }
@@ -79,6 +79,11 @@ export function logDestinations(options: {
   const file: readonly LogDestination[] = name === null ? [] : [{ file: logDir === null ? name : join(logDir, name) }];
   const destinations: readonly LogDestination[] = [...file, ...(useStderr ? ['stderr' as const] : [])];
   return destinations.length > 0 ? destinations : ['stdout'];
+}
+
+/** Does something with each sink; what goes wrong there, the sink has told already. */
+async function onAll(sinks: readonly Sink[], act: (sink: Sink) => Promise<void>): Promise<void> {
+  await Promise.allSettled(sinks.map(act));
 }
 
 function openSink(destination: LogDestination, onLoss: OnLoss): Promise<Sink> | Sink {

@@ -1,9 +1,9 @@
-import { levelNumbers, type LogRecord } from './record.ts';
+import type { LevelName, LogRecord } from './record.ts';
 import { strftime } from './strftime.ts';
 import type { Format } from './text-format.ts';
 
 /** Python's numbers for levels, which oslo.log's JSON carries. */
-const pythonLevels: Readonly<Record<keyof typeof levelNumbers, number>> = {
+const pythonLevels: Readonly<Record<LevelName, number>> = {
   DEBUG: 10,
   INFO: 20,
   WARNING: 30,

@@ -70,9 +70,13 @@ export function parseRecord(line: string, pid: number): LogRecord {
 
 function loggedError(err: unknown): LoggedError | undefined {
   if (err === undefined || err === null) return undefined;
-  if (typeof err !== 'object') return { type: 'Error', message: String(err), stack: undefined };
-  const { type, message, stack } = { type: 'Error', message: '', stack: undefined, ...err };
-  return { type: String(type), message: String(message), stack: typeof stack === 'string' ? stack : undefined };
+  if (typeof err !== 'object') return { type: 'Error', message: JSON.stringify(err), stack: undefined };
+  const { type, message, stack }: { type?: unknown; message?: unknown; stack?: unknown } = err;
+  return {
+    type: typeof type === 'string' ? type : 'Error',
+    message: typeof message === 'string' ? message : '',
+    stack: typeof stack === 'string' ? stack : undefined,
+  };
 }
 
 function parseObject(line: string): Record<string, unknown> {

@@ -71,7 +71,7 @@ class DescriptorSink implements Sink {
     if (this.#pendingBytes + text.length > maxPendingBytes) return this.#lose(1, new Error('the log is too slow'));
     this.#pending.push(text);
     this.#pendingBytes += text.length;
-    this.#work();
+    void this.#work();
   }
 
   async reopen(): Promise<void> {
@@ -81,9 +81,9 @@ class DescriptorSink implements Sink {
   }
 
   async close(withinMs: number): Promise<void> {
-    const { promise, cancel } = delay(withinMs);
-    await Promise.race([this.#work(), promise]);
-    cancel();
+    const limit = delay(withinMs);
+    await Promise.race([this.#work(), limit.promise]);
+    limit.cancel();
     // A write that hangs keeps its descriptor: another file could get the number while it is being written to.
     this.#closed = true;
     if (this.#loop === undefined && this.#path !== undefined) await closeFile(this.#descriptor);

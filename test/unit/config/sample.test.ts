@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { OptionDef } from '../../../src/config/option.ts';
 import { areas, backendOptions } from '../../../src/config/options/index.ts';
 import { sampleConfig } from '../../../src/config/sample.ts';
 import { configOf } from './helpers.ts';
@@ -29,7 +30,9 @@ describe('the sample file', () => {
 });
 
 describe('the option tables', () => {
-  const all = [...Object.values(areas), backendOptions].flatMap((area) => Object.entries(area.options));
+  const all = [...Object.values(areas), backendOptions].flatMap((area) =>
+    Object.entries<OptionDef<unknown>>(area.options),
+  );
 
   it('name no option twice, neither by its present nor by a former name', () => {
     const names = all
