@@ -32,8 +32,6 @@ export class WorkerLink {
     this.#started = this.#listen();
     // Its failure is reported by `start`; nobody may be waiting for it any more.
     this.#started.catch(() => undefined);
-    // Leases keep the process alive as long as somebody works under them; the thread alone does not.
-    this.#worker.unref();
   }
 
   /** Resolves when the lock service has answered; ends the thread otherwise. */

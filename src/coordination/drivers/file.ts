@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
+import { abortReason, delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Health } from '../../kernel/component.ts';
 import { isErrno, messageOf } from '../../kernel/errors.ts';
@@ -65,9 +65,8 @@ export class FileBackend implements LockBackend {
 
   /** Makes the folder, and `groups` and `tmp` in it, which Tooz expects; proves that locks work there. */
   async start(signal: AbortSignal): Promise<void> {
-    const within = AbortSignal.any([signal, AbortSignal.timeout(this.#options.timeoutMs)]);
     try {
-      await raceAbort(this.#prepare(), within);
+      await raceAbort(withTimeout('the folder', this.#options.timeoutMs, this.#prepare()), signal);
     } catch (error) {
       const { directory } = this.#options;
       throw new CoordinationError(`no locks in ${directory}: ${messageOf(error)}`, { cause: error });

@@ -39,10 +39,9 @@ export class RedisConnection {
 
   /** Resolves when the server has answered; rejects with `CoordinationError` if it refuses us or does not in time. */
   async start(signal: AbortSignal): Promise<void> {
-    const deadline = AbortSignal.timeout(this.#spec.connectTimeoutMs);
     this.#client.connect().catch(() => undefined);
     try {
-      await this.whenReady(AbortSignal.any([signal, deadline]));
+      await withTimeout('connecting', this.#spec.connectTimeoutMs, this.whenReady(signal));
     } catch (error) {
       this.#client.disconnect();
       if (signal.aborted) throw error;

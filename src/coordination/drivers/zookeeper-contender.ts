@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import zookeeper from 'node-zookeeper-client';
-import { delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { childAbort, delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import { Custody, type HeldLock, type ReleaseResult } from '../lock-backend.ts';
 import type { ProofCell } from '../proof-cell.ts';
 import { isZkError } from './zookeeper-client.ts';
@@ -64,14 +64,17 @@ export class Contender implements HeldLock {
 
   /** Resolves when the lock is ours. Rejects when `signal` aborts or the session ends; our node is removed then. */
   async win(signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([signal, this.#session.ended]);
+    const ending = childAbort(signal, this.#session.ended);
     try {
-      while (!(await this.#isFirst(either))) either.throwIfAborted();
-      await this.#session.whenProven(signal);
+      while (!(await this.#isFirst(ending.signal))) ending.signal.throwIfAborted();
+      await this.#session.whenProven(ending.signal);
+      ending.signal.throwIfAborted();
       this.#guard();
     } catch (error) {
       void this.#remove();
       throw error;
+    } finally {
+      ending.detach();
     }
   }
 
@@ -181,6 +184,7 @@ export class Contender implements HeldLock {
 
   /** An operator may delete the node by hand; then the next contender has the lock. */
   async #watchOwnNode(): Promise<void> {
+    if (this.#released) return;
     const path = `${this.#folder}/${this.#node ?? ''}`;
     try {
       await this.#session.call('watch our node', (client, done) =>
@@ -192,7 +196,7 @@ export class Contender implements HeldLock {
       // Looked at again on the next connection of this session, if there is one.
       const stop = this.#session.onConnection(() => {
         stop();
-        if (!this.#released) void this.#watchOwnNode();
+        void this.#watchOwnNode();
       });
     }
   }

@@ -90,21 +90,25 @@ export class ZookeeperSession {
 
   /** Resolves when calls can be made; rejects when the session ends or `signal` aborts. */
   async whenConnected(signal: AbortSignal): Promise<void> {
-    const either = AbortSignal.any([signal, this.ended]);
     while (!this.connected) {
       let stop = (): void => undefined;
       const next = new Promise<void>((resolve) => (stop = this.onConnection(resolve)));
-      await raceAbort(next, either).finally(stop);
+      await this.#unlessEnded(next, signal).finally(stop);
     }
-    either.throwIfAborted();
+    signal.throwIfAborted();
+    this.ended.throwIfAborted();
   }
 
   /** Resolves when the session is proven to live: connected, authenticated, accepted by the leader. */
   async whenProven(signal: AbortSignal): Promise<void> {
+    if (this.#provenMs > this.#deps.clock.nowMs()) return;
     let stop = (): void => undefined;
     const proven = new Promise<void>((resolve) => (stop = this.onProof(() => resolve())));
-    if (this.#provenMs > this.#deps.clock.nowMs()) return stop();
-    await raceAbort(proven, AbortSignal.any([signal, this.ended])).finally(stop);
+    await this.#unlessEnded(proven, signal).finally(stop);
+  }
+
+  #unlessEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+    return raceAbort(raceAbort(promise, signal), this.ended);
   }
 
   /** One call, sent now or not at all. Rejects with `ZkError`; `CONNECTION_LOSS` says that it may have happened. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import zookeeper from 'node-zookeeper-client';
-import { raceAbort } from '../../kernel/abort.ts';
+import { raceAbort, withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -46,7 +46,7 @@ export class ZookeeperBackend implements LockBackend {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const session = await this.#open(AbortSignal.any([signal, AbortSignal.timeout(this.#spec.sessionTimeoutMs)]));
+    const session = await this.#open(signal);
     this.#use(session);
     this.#keeper.start();
   }
@@ -130,7 +130,7 @@ export class ZookeeperBackend implements LockBackend {
     const session = new ZookeeperSession(this.#spec, this.#deps);
     session.open();
     try {
-      await session.whenProven(signal);
+      await withTimeout('opening a session', this.#spec.sessionTimeoutMs, session.whenProven(signal));
       await session.call('make the namespace', (client, done) => client.mkdirp(this.#root, this.#access, done));
       return session;
     } catch (error) {
@@ -157,8 +157,7 @@ export class ZookeeperBackend implements LockBackend {
     }
     this.#session = undefined;
     if (!this.#deps.mayRenew()) return;
-    const deadline = AbortSignal.timeout(this.#spec.sessionTimeoutMs);
-    this.#use(await this.#open(AbortSignal.any([stopping, deadline])));
+    this.#use(await this.#open(stopping));
     this.#deps.log.info({}, 'a new ZooKeeper session was opened');
   }
 

@@ -1,0 +1,68 @@
+import path from 'node:path';
+import { Redis } from 'ioredis';
+import zookeeper from 'node-zookeeper-client';
+import { beforeAll } from 'vitest';
+import { buildOnce, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+import { describeCoordinator } from './coordinator-contract.ts';
+
+beforeAll(async () => void (await buildOnce()));
+
+describeCoordinator('memory://', async () => {
+  const built = path.join(await buildOnce(), 'src/coordination/drivers/memory.js');
+  const { MemoryLocks } = (await import(
+    /* @vite-ignore */ built
+  )) as typeof import('../../../src/coordination/drivers/memory.ts');
+  const memoryLocks = new MemoryLocks();
+  return {
+    member: { url: 'memory://', memoryLocks },
+    processes: false,
+    dropLock: (wireName) => Promise.resolve(memoryLocks.drop(wireName)),
+    outlivesMs: 0,
+    close: () => Promise.resolve(),
+  };
+});
+
+describeCoordinator('file://', async () => {
+  const dir = await makeTempDir();
+  return { member: { url: `file://${dir}` }, processes: true, outlivesMs: 0, close: () => removeDir(dir) };
+});
+
+describeCoordinator('zookeeper://', async () => {
+  const { hosts, namespace } = await sharedZookeeper();
+  const client = zookeeper.createClient(hosts);
+  await new Promise<void>((resolve) => {
+    client.once('connected', resolve);
+    client.connect();
+  });
+  const children = (folder: string): Promise<string[]> =>
+    new Promise((resolve, reject) =>
+      client.getChildren(folder, (error, names) => (error === null ? resolve(names) : reject(error as Error))),
+    );
+  return {
+    member: { url: `zookeeper://${hosts}?namespace=${namespace.replace(/^\//, '')}&timeout=4` },
+    processes: true,
+    dropLock: async (wireName) => {
+      const folder = `/${namespace.replace(/^\//, '')}/locks/${wireName}`;
+      const [first] = (await children(folder)).sort((a, b) => (a.slice(-10) < b.slice(-10) ? -1 : 1));
+      await new Promise<void>((resolve) => client.remove(`${folder}/${first ?? ''}`, () => resolve()));
+    },
+    outlivesMs: 6000,
+    close: async () => {
+      client.close();
+      await Promise.resolve();
+    },
+  };
+});
+
+describeCoordinator('redis://', async () => {
+  const url = new URL((await sharedRedis()).url);
+  const client = new Redis(url.href, { protocol: 2 });
+  return {
+    member: { url: `redis://${url.host}?db=${url.pathname.slice(1) || '0'}&lock_timeout=3` },
+    processes: true,
+    dropLock: async (wireName) => void (await client.del(`b'_tooz'_b'${wireName}'_lock`, `_tooz_${wireName}_lock`)),
+    outlivesMs: 3000,
+    close: async () => void (await client.quit()),
+  };
+});
