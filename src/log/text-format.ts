@@ -37,50 +37,61 @@ export type Format = (record: LogRecord) => string;
  * Control characters are escaped: a name with a line feed in it must not be able to forge a line.
  */
 export function textFormat(options: TextFormatOptions = osloDefaults): Format {
+  const withContext = template(options.contextFormat);
+  const withoutContext = template(options.defaultFormat);
+  const exceptionPrefix = template(options.exceptionPrefix);
+  const valuesOf = lineValues(options);
   return (record) => {
-    const values = valuesOf(record, options);
-    const head = percent(record.fields['request_id'] ? options.contextFormat : options.defaultFormat, values);
+    const values = valuesOf(record);
+    const head = (record.fields['request_id'] ? withContext : withoutContext)(values);
     const { error } = record;
     if (record.level !== 'ERROR' || error?.stack === undefined) return `${head}\n`;
-    const prefix = percent(options.exceptionPrefix, values);
-    return `${head}\n${error.stack
-      .split('\n')
-      .map((line) => `${prefix}${oneLine(line)}\n`)
-      .join('')}`;
+    const prefix = exceptionPrefix(values);
+    const lines = error.stack.split('\n').map((line) => `${prefix}${oneLine(line)}\n`);
+    return `${head}\n${lines.join('')}`;
   };
 }
 
 type LineValues = Readonly<Record<string, unknown>>;
 
-function valuesOf(record: LogRecord, options: TextFormatOptions): LineValues {
-  const { fields } = record;
-  const context = {
-    user: fields['user'] ?? fields['user_id'],
-    project: fields['project'] ?? fields['project_id'],
-    domain: fields['domain'] ?? fields['domain_id'],
-    system_scope: fields['system_scope'],
-    user_domain: fields['user_domain'] ?? fields['user_domain_id'],
-    project_domain: fields['project_domain'] ?? fields['project_domain_id'],
-  };
-  return {
-    ...fields,
-    ...context,
-    asctime: strftime(options.dateFormat, new Date(record.timeMs)),
-    msecs: record.timeMs % 1000,
-    process: record.pid,
-    levelname: record.level,
-    name: record.logger,
-    request_id: fields['request_id'],
-    // Python prints None for an absent one, and people's parsers count the words.
-    global_request_id: fields['global_request_id'] ?? 'None',
-    user_identity: percent(options.userIdentityFormat, orDashes(context)),
-    instance: typeof fields['instance'] === 'string' ? `[instance: ${fields['instance']}] ` : '',
-    message: messageText(record),
+/** What stands behind a name in a format. */
+type Lookup = (name: string) => unknown;
+
+function lineValues(options: TextFormatOptions): (record: LogRecord) => Lookup {
+  const userIdentity = template(options.userIdentityFormat);
+  const timeText = secondsText(options.dateFormat);
+  return (record) => {
+    const { fields } = record;
+    const own: LineValues = {
+      asctime: timeText(record.timeMs),
+      msecs: record.timeMs % 1000,
+      process: record.pid,
+      levelname: record.level,
+      name: record.logger,
+      // Python prints None for an absent one, and people's parsers count the words.
+      global_request_id: fields['global_request_id'] ?? 'None',
+      user_identity: userIdentity((name) => contextField(fields, name) || '-'),
+      instance: typeof fields['instance'] === 'string' ? `[instance: ${fields['instance']}] ` : '',
+      message: messageText(record),
+    };
+    return (name) => own[name] ?? contextField(fields, name);
   };
 }
 
-function orDashes(values: LineValues): LineValues {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, value || '-']));
+/** oslo's context calls them `user` and `project`; the wire, and so our fields, `user_id` and `project_id`. */
+function contextField(fields: LineValues, name: string): unknown {
+  return fields[name] ?? fields[`${name}_id`];
+}
+
+/** The date and time of a line; made once for all lines of a second. */
+function secondsText(dateFormat: string): (timeMs: number) => string {
+  let second = NaN;
+  let text = '';
+  return (timeMs) => {
+    const now = Math.floor(timeMs / 1000);
+    if (now !== second) [second, text] = [now, strftime(dateFormat, new Date(timeMs))];
+    return text;
+  };
 }
 
 function messageText({ message, fields, error }: LogRecord): string {
@@ -99,22 +110,42 @@ function fieldText(value: unknown): string {
   return /^[^\s"=]+$/.test(value) ? oneLine(value) : oneLine(JSON.stringify(value));
 }
 
+const controlSign = /[\0-\x1f\x7f-\x9f\u2028\u2029]/;
+
 /** Control characters, and the Unicode line ends that some viewers break at, as escapes. */
 function oneLine(text: string): string {
+  if (!controlSign.test(text)) return text;
   return text.replace(/[\0-\x1f\x7f-\x9f\u2028\u2029]/g, (sign) => {
     if (sign === '\n') return '\\n';
     return sign === '\t' ? '\\t' : `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`;
   });
 }
 
-/** Python's `%(name)s`, `%(name)d` and `%(name)03d`; an unknown name is empty. */
-function percent(format: string, values: LineValues): string {
-  return format.replace(/%(?:\((\w+)\)(-?\d*)([sd])|%)/g, (_all, name?: string, width = '') => {
-    if (name === undefined) return '%';
-    const value = values[name];
-    const text = value === undefined || value === null ? '' : typeof value === 'string' ? value : JSON.stringify(value);
-    return pad(text, String(width));
-  });
+type Template = (lookup: Lookup) => string;
+
+/** Python's `%(name)s`, `%(name)d` and `%(name)03d`, taken apart once; an unknown name is empty. */
+function template(format: string): Template {
+  const parts: Template[] = [];
+  let end = 0;
+  for (const match of format.matchAll(/%(?:\((\w+)\)(-?\d*)[sd]|%)/g)) {
+    const [whole, name, width = ''] = match;
+    const before = format.slice(end, match.index) + (name === undefined ? '%' : '');
+    parts.push(() => before);
+    if (name !== undefined) parts.push((lookup) => pad(oneLine(plainText(lookup(name))), width));
+    end = match.index + whole.length;
+  }
+  const rest = format.slice(end);
+  return (lookup) => {
+    let line = '';
+    for (const part of parts) line += part(lookup);
+    return line + rest;
+  };
+}
+
+function plainText(value: unknown): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number') return String(value);
+  return value === undefined || value === null ? '' : JSON.stringify(value);
 }
 
 function pad(text: string, width: string): string {

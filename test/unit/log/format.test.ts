@@ -56,7 +56,7 @@ describe('the text form', () => {
     const forged = 'x\n2026-11-03 04:05:06.007 42 ERROR cinder [-] gone\r\x1b[2J\u2028';
     const text = line({
       message: forged,
-      fields: { name: forged, [`k\n`]: 1 },
+      fields: { name: forged, [`k\n`]: 1, request_id: forged, user_id: forged, instance: forged },
       error: { type: 'E', message: forged, stack: forged },
     });
     expect(text.trimEnd().split(/[\n\r\u2028\x1b]/)).toHaveLength(1);
