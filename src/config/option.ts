@@ -107,14 +107,6 @@ export function integer<D extends number | null>(
   return draft<D, number>(name, 'integer', fallback, extras, (text) => read.integer(text, extras));
 }
 
-export function float<D extends number | null>(
-  name: string,
-  fallback: D,
-  extras: NumberExtras,
-): OptionDraft<Value<D, number>> {
-  return draft<D, number>(name, 'float', fallback, extras, (text) => read.float(text, extras));
-}
-
 /** Whole seconds in the file, milliseconds in the program. `fallback`, `min` and `max` are seconds. */
 export function seconds<D extends number | null>(
   name: string,
