@@ -92,7 +92,10 @@ export class LockWorker {
     this.#waits.set(id, wait);
     try {
       const lock = await this.#backend.acquireOne(wireName, wait.signal);
-      if (wait.signal.aborted) return void (await lock.release());
+      if (wait.signal.aborted) {
+        await lock.release();
+        return;
+      }
       this.#held.set(id, lock);
       this.#send({ event: 'acquired', id, proof: lock.proof.buffer });
       lock.onLost((why) => this.#send({ event: 'lost', id, why }));

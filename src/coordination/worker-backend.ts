@@ -104,8 +104,14 @@ export class WorkerBackend implements LockBackend {
         this.#link?.send({ op: 'cancel', id });
         reject(abortReason(signal));
       };
-      const won = (lock: HeldLock): void => (settle(), resolve(lock));
-      const refused = (error: Error): void => (settle(), reject(error));
+      const won = (lock: HeldLock): void => {
+        settle();
+        resolve(lock);
+      };
+      const refused = (error: Error): void => {
+        settle();
+        reject(error);
+      };
       this.#waiting.set(id, { wireName, won, refused });
       signal.addEventListener('abort', cancel, { once: true });
       // Without a worker (it died a moment ago) the next one is told of it when it has started.
@@ -198,6 +204,11 @@ export class WorkerBackend implements LockBackend {
         break;
       case 'log':
         this.#options.log[message.level](message.fields, message.message);
+        break;
+      case 'started':
+      case 'start-failed':
+      case 'stopped':
+        // The link's own.
         break;
     }
   }

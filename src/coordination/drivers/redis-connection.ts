@@ -27,11 +27,15 @@ export class RedisConnection {
   /** Set while the connection is checked and usable. */
   #ready = false;
   readonly #waiters = new Set<() => void>();
+  /** Ends a start at once when the server refuses us: waiting does not mend that. */
+  #refused: ((error: Error) => void) | undefined;
+  #expectation: NodeJS.Timeout | undefined;
 
   constructor(spec: RedisSpec, log: Logger) {
     this.#spec = spec;
     this.#log = log;
     this.#client = new Redis(redisOptions(spec));
+    this.#client.on('connect', () => this.#expectReady());
     this.#client.on('ready', () => void this.#check());
     this.#client.on('error', (error: unknown) => this.#broken(messageOf(error)));
     this.#client.on('close', () => this.#broken(this.#problem ?? 'the connection was closed'));
@@ -41,11 +45,14 @@ export class RedisConnection {
   async start(signal: AbortSignal): Promise<void> {
     this.#client.connect().catch(() => undefined);
     try {
-      await withTimeout('connecting', this.#spec.connectTimeoutMs, this.whenReady(signal));
+      const refused = new Promise<never>((_, reject) => (this.#refused = reject));
+      const ready = Promise.race([this.whenReady(signal), refused]);
+      await withTimeout('connecting', this.#spec.connectTimeoutMs, ready);
     } catch (error) {
-      this.#client.disconnect();
+      const why = this.#problem ?? messageOf(error);
+      this.close();
       if (signal.aborted) throw error;
-      throw new CoordinationError(`no Redis at ${describe(this.#spec)}: ${this.#problem ?? messageOf(error)}`);
+      throw new CoordinationError(`no Redis at ${describe(this.#spec)}: ${why}`, { cause: error });
     }
   }
 
@@ -90,6 +97,7 @@ export class RedisConnection {
   }
 
   close(): void {
+    clearTimeout(this.#expectation);
     this.#client.disconnect();
     this.#problem = 'closed';
   }
@@ -103,6 +111,14 @@ export class RedisConnection {
       if (refusals.test(messageOf(error))) throw new CoordinationError(`Redis refuses us: ${messageOf(error)}`);
       throw error;
     }
+  }
+
+  /** ioredis waits for ever for the first answers on a connection that TCP says is there. */
+  #expectReady(): void {
+    clearTimeout(this.#expectation);
+    this.#expectation = setTimeout(() => {
+      if (!this.#ready) this.#cut('the server takes connections and does not answer');
+    }, 2 * this.#spec.commandTimeoutMs);
   }
 
   #cut(why: string): void {
@@ -124,6 +140,7 @@ export class RedisConnection {
       this.#client.disconnect(true);
       return;
     }
+    clearTimeout(this.#expectation);
     this.#ready = true;
     if (this.#problem !== undefined) this.#log.info({}, `connected to Redis at ${describe(this.#spec)}`);
     this.#problem = undefined;
@@ -135,6 +152,7 @@ export class RedisConnection {
     if (this.#ready) this.#log.warn({ why }, 'the connection to Redis is gone');
     this.#ready = false;
     this.#problem = why;
+    if (refusals.test(why)) this.#refused?.(new Error(why));
   }
 }
 

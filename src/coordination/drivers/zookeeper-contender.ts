@@ -192,7 +192,10 @@ export class Contender implements HeldLock {
       );
     } catch (error) {
       if (this.#released) return;
-      if (isZkError(error, 'NO_NODE')) return this.#custody.lose('its node was deleted');
+      if (isZkError(error, 'NO_NODE')) {
+        this.#custody.lose('its node was deleted');
+        return;
+      }
       // Looked at again on the next connection of this session, if there is one.
       const stop = this.#session.onConnection(() => {
         stop();

@@ -165,8 +165,14 @@ export class ZookeeperSession {
   /** A transaction that only checks that `/` exists: it changes nothing, yet has to pass the leader and a quorum. */
   async #beatOnce(): Promise<void> {
     const sentMs = this.#deps.clock.nowMs();
-    if (sentMs - this.#confirmedMs > this.#sessionMs) return this.abandon('nothing was confirmed for a whole session');
-    if (!this.#deps.mayRenew()) return this.abandon('the main loop is silent');
+    if (sentMs - this.#confirmedMs > this.#sessionMs) {
+      this.abandon('nothing was confirmed for a whole session');
+      return;
+    }
+    if (!this.#deps.mayRenew()) {
+      this.abandon('the main loop is silent');
+      return;
+    }
     if (!this.connected) return;
     await this.call<unknown>('heartbeat', (client, done) => client.transaction().check('/').commit(done));
     this.#confirmedMs = sentMs;

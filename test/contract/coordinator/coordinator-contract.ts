@@ -21,9 +21,9 @@ export interface Subject {
 }
 
 /** By their codes: the built module has error classes of its own. */
-const coordinationError = expect.objectContaining({ code: 'COORDINATION' });
-const leaseLost = expect.objectContaining({ code: 'LEASE_LOST' });
-const lockTimeout = expect.objectContaining({ code: 'LOCK_TIMEOUT' });
+const coordinationError: unknown = expect.objectContaining({ code: 'COORDINATION' });
+const leaseLost: unknown = expect.objectContaining({ code: 'LEASE_LOST' });
+const lockTimeout: unknown = expect.objectContaining({ code: 'LOCK_TIMEOUT' });
 
 const forever = new AbortController().signal;
 let made = 0;
@@ -189,8 +189,7 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       expect(await member.exited).toBe(0);
     };
     const memberJson = (): string => {
-      const { clock: _clock, log: _log, ...plain } = { ...defaults, ...subject.member };
-      return JSON.stringify(plain);
+      return JSON.stringify({ ...defaults, ...subject.member, clock: undefined, log: undefined });
     };
 
     it('gives a killed process’s lock to the next', async (test) => {

@@ -24,7 +24,7 @@ export const defaults: Omit<CoordinatorOptions, 'url'> = {
 export async function createBuilt(options: MemberOptions): Promise<Coordinator> {
   const dist = await buildOnce();
   const { createCoordinator } = (await import(/* @vite-ignore */ path.join(dist, 'src/coordination/create.js'))) as {
-    createCoordinator(options: CoordinatorOptions): Coordinator;
+    createCoordinator: (options: CoordinatorOptions) => Coordinator;
   };
   return createCoordinator({ ...defaults, ...options });
 }

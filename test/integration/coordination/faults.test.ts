@@ -1,0 +1,196 @@
+import { Redis } from 'ioredis';
+import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { Coordinator, Lease } from '../../../src/coordination/coordinator.ts';
+import { lockName } from '../../../src/coordination/lock-names.ts';
+import { BootClock } from '../../../src/native/boot-clock.ts';
+import {
+  defaults,
+  spawnMember,
+  startMember,
+  stopMember,
+  type MemberOptions,
+} from '../../contract/coordinator/members.ts';
+import { eventually } from '../../support/poll.ts';
+import { startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
+import { buildOnce } from '../../support/shared-servers.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
+
+/** A service behind a proxy that breaks its connections. */
+interface Service {
+  readonly name: string;
+  readonly ttlMs: number;
+  start(): Promise<TestServer>;
+  url(port: number): string;
+}
+
+const services: readonly Service[] = [
+  {
+    name: 'redis',
+    ttlMs: 3000,
+    // Kept over a restart, so that a lock can outlive its server.
+    start: () => startRedis({ appendOnly: true }),
+    url: (port) => `redis://127.0.0.1:${port}?lock_timeout=3`,
+  },
+  {
+    name: 'zookeeper',
+    ttlMs: 3000,
+    start: () => startZookeeper({ tickMs: 500 }),
+    url: (port) => `zookeeper://127.0.0.1:${port}?timeout=3`,
+  },
+];
+
+const forever = new AbortController().signal;
+const name = lockName('fault');
+const clock = new BootClock();
+const take = (by: Coordinator, waitMs = 20_000): Promise<Lease> => by.acquire([name], { waitMs, signal: forever });
+const plain = (options: MemberOptions): string =>
+  JSON.stringify({ ...defaults, ...options, clock: undefined, log: undefined });
+
+beforeAll(async () => {
+  await buildOnce();
+});
+
+describe.each(services)('a lock on $name', (service) => {
+  const cleanUps: (() => Promise<void>)[] = [];
+  let server: TestServer;
+  let proxy: TcpProxy;
+
+  /** One member reaches the server through the proxy, the other directly. */
+  const setUp = async (): Promise<{ near: Coordinator; far: Coordinator }> => {
+    server = await service.start();
+    cleanUps.push(() => server.stop());
+    proxy = await new TcpProxy({ port: server.port }).start();
+    cleanUps.push(() => proxy.stop());
+    const far = await startMember({ url: service.url(proxy.port) });
+    cleanUps.push(() => stopMember(far));
+    const near = await startMember({ url: service.url(server.port) });
+    cleanUps.push(() => stopMember(near));
+    return { near, far };
+  };
+  afterEach(async () => {
+    for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
+  });
+
+  it('is given up behind a silent network before anybody else can have it, and to be had again after', async () => {
+    const { near, far } = await setUp();
+    const lease = await take(far);
+    const lostAtMs = new Promise<number>((resolve) =>
+      lease.signal.addEventListener('abort', () => resolve(clock.nowMs())),
+    );
+    const waiting = take(near).then((next) => ({ next, wonAtMs: clock.nowMs() }));
+    proxy.blackHole();
+    const provenMs = lease.provableUntilMs;
+    const { next, wonAtMs } = await waiting;
+    expect(await lostAtMs).toBeLessThan(wonAtMs);
+    expect(await lostAtMs).toBeLessThanOrEqual(provenMs + service.ttlMs);
+    expect(() => lease.assertHeld()).toThrow();
+    expect(far.health().ok).toBe(false);
+    await expect(lease.release()).resolves.toBe('lost');
+    proxy.heal();
+    await next.release();
+    await (await take(far)).release();
+    await eventually(() => far.health().ok);
+  });
+
+  it('survives a short break, and is still its owner’s', async () => {
+    const { near, far } = await setUp();
+    const lease = await take(far);
+    proxy.reset();
+    await eventually(() => lease.provableUntilMs > clock.nowMs() && proxy.connections > 0 && far.health().ok);
+    const before = lease.provableUntilMs;
+    await eventually(() => lease.provableUntilMs > before);
+    lease.assertHeld();
+    await expect(take(near, 300)).rejects.toThrow('not to be had');
+    await expect(lease.release()).resolves.toBe('released');
+    await (await take(near)).release();
+  });
+
+  it('is still waited for when the server comes back', async () => {
+    const { near, far } = await setUp();
+    const lease = await take(near);
+    const waiting = take(far);
+    await eventually(() => far.local().waiting.includes(name));
+    await server.restart();
+    await lease.release();
+    const next = await waiting;
+    next.assertHeld();
+    await expect(next.release()).resolves.toBe('released');
+    await eventually(() => far.health().ok && near.health().ok);
+  });
+
+  it('is not lost by a main loop that is blocked for longer than its time to live', async () => {
+    await setUp();
+    const member = await spawnMember(plain({ url: service.url(server.port) }), 'block', name, '6000');
+    expect(await member.line()).toBe('held');
+    expect(await member.line()).toBe('kept');
+  });
+
+  it('is lost by a main loop that is silent for too long', async () => {
+    const { near } = await setUp();
+    const options = { url: service.url(server.port), silentMainLoopMs: 1000 };
+    const member = await spawnMember(plain(options), 'block', name, '9000');
+    expect(await member.line()).toBe('held');
+    const next = await take(near);
+    next.assertHeld();
+    await next.release();
+    expect(await member.line()).toBe('lost');
+  });
+
+  it('is lost by a frozen process, which knows it when it thaws', async () => {
+    const { near } = await setUp();
+    const member = await spawnMember(plain({ url: service.url(server.port) }), 'hold', name);
+    expect(await member.line()).toBe('held');
+    member.kill('SIGSTOP');
+    const next = await take(near);
+    member.kill('SIGCONT');
+    expect(await member.line()).toBe('lost');
+    next.assertHeld();
+    member.send('release');
+    expect(await member.line()).toBe('lost');
+    await expect(next.release()).resolves.toBe('released');
+  });
+});
+
+describe('a lock on redis, when the server forgets', () => {
+  it('is lost within a beat', async () => {
+    const server = await startRedis();
+    const member = await startMember({ url: `${server.url}?lock_timeout=30` });
+    try {
+      const lease = await take(member);
+      const client = new Redis(server.url, { protocol: 2 });
+      await client.flushall();
+      await client.quit();
+      const sinceMs = clock.nowMs();
+      await eventually(() => lease.signal.aborted);
+      expect(clock.nowMs() - sinceMs).toBeLessThan(2000);
+      await lease.release();
+    } finally {
+      await stopMember(member);
+      await server.stop();
+    }
+  });
+});
+
+describe('a start', () => {
+  it.each(['redis://127.0.0.1:1?timeout=1', 'zookeeper://127.0.0.1:1?timeout=1'])(
+    '%s says what is missing',
+    async (url) => {
+      await expect(startMember({ url })).rejects.toThrow(/127\.0\.0\.1:1/);
+    },
+  );
+
+  it('with a wrong password says so', async () => {
+    const server = await startRedis();
+    const client = new Redis(server.url, { protocol: 2 });
+    await client.config('SET', 'requirepass', 'right');
+    await client.quit();
+    try {
+      await expect(startMember({ url: server.url.replace('//', '//:wrong@') })).rejects.toThrow(/WRONGPASS/);
+      const member = await startMember({ url: server.url.replace('//', '//:right@') });
+      await (await take(member)).release();
+      await stopMember(member);
+    } finally {
+      await server.stop();
+    }
+  });
+});
