@@ -66,7 +66,7 @@ export class FileBackend implements LockBackend {
   /** Makes the folder, and `groups` and `tmp` in it, which Tooz expects; proves that locks work there. */
   async start(signal: AbortSignal): Promise<void> {
     try {
-      await raceAbort(withTimeout('the folder', this.#options.timeoutMs, this.#prepare()), signal);
+      await raceAbort(withTimeout('the folder', this.#options.timeoutMs, this.#prepare(signal)), signal);
     } catch (error) {
       const { directory } = this.#options;
       throw new CoordinationError(`no locks in ${directory}: ${messageOf(error)}`, { cause: error });
@@ -117,17 +117,17 @@ export class FileBackend implements LockBackend {
     return path.join(this.#options.directory, path.basename(wireName));
   }
 
-  #open(file: string): Promise<LockFile> {
-    return this.#fileSystem.local ? openLocalLockFile(file) : openRemoteLockFile(file, this.#slots);
+  #open(file: string, signal: AbortSignal): Promise<LockFile> {
+    return this.#fileSystem.local ? openLocalLockFile(file) : openRemoteLockFile(file, this.#slots, signal);
   }
 
-  async #prepare(): Promise<void> {
+  async #prepare(signal: AbortSignal): Promise<void> {
     const { directory } = this.#options;
     for (const folder of ['', 'groups', 'tmp']) await mkdir(path.join(directory, folder), { recursive: true });
     this.#fileSystem = this.#options.fileSystem ?? fileSystemKind((await statfs(directory)).type);
     // A name that nobody else uses, so this one file may be unlinked.
     const probe = path.join(directory, 'tmp', `aa-probe-${randomUUID()}`);
-    const file = await this.#open(probe);
+    const file = await this.#open(probe, signal);
     try {
       if (!(await file.tryLock())) throw new Error('a lock on a new file is refused');
       await file.prove();
@@ -138,7 +138,7 @@ export class FileBackend implements LockBackend {
   }
 
   async #win(file: string, signal: AbortSignal): Promise<HeldLock> {
-    const lockFile = await this.#open(file);
+    const lockFile = await this.#open(file, signal);
     try {
       for (let attempt = 1; !(await lockFile.tryLock()); attempt += 1) {
         const pauseMs = Math.min(longestPauseMs, attempt * pauseStepMs);

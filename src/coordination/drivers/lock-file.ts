@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FifoSemaphore } from '../../kernel/fifo-semaphore.ts';
@@ -37,11 +38,12 @@ export function openLocalLockFile(path: string): Promise<LockFile> {
 
 /**
  * On a file system whose server may not answer: every call runs on the thread pool. `slots` bounds how many do at a
- * time, because four hung calls would stop all other files and name look-ups of the process.
+ * time, because four hung calls would stop all other files and name look-ups of the process. `signal` ends the wait
+ * for a slot to open the file in.
  */
-export async function openRemoteLockFile(path: string, slots: FifoSemaphore): Promise<LockFile> {
-  const inSlot = <T>(call: () => Promise<T>): Promise<T> => slots.with(never, call);
-  const handle = await inSlot(() => open(path, openFlags, openMode));
+export async function openRemoteLockFile(path: string, slots: FifoSemaphore, signal: AbortSignal): Promise<LockFile> {
+  const handle = await slots.with(signal, () => open(path, openFlags, openMode));
+  const inSlot = <T>(call: () => Promise<T>): Promise<T> => slots.with(unlimited, call);
   return {
     tryLock: () => inSlot(() => tryOfdLockInPool(handle.fd)),
     prove: () =>
@@ -61,7 +63,9 @@ export async function openRemoteLockFile(path: string, slots: FifoSemaphore): Pr
   };
 }
 
-const never = new AbortController().signal;
+/** For calls that are made whoever has stopped waiting for them. */
+const unlimited = new AbortController().signal;
+setMaxListeners(0, unlimited);
 
 /** A synchronous call's result or error as a promise. */
 function attempt<T>(call: () => T): Promise<T> {
