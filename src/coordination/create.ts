@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { InvalidInputError } from '../kernel/errors.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../log/logger.ts';
 import type { BackendSpec, RedisKeyForm } from './backend-spec.ts';
@@ -37,7 +38,7 @@ export interface CoordinatorOptions {
 /**
  * Makes the coordinator for a Tooz URL; nothing is connected before `start`.
  *
- * @throws InvalidInputError naming the scheme or the option of the URL that is wrong
+ * @throws InvalidInputError naming the scheme or the option of the URL that is wrong, or a time too short for the margin
  */
 export function createCoordinator(options: CoordinatorOptions): Coordinator {
   const { clock, log } = options;
@@ -49,8 +50,21 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     redisKeyForm: options.redisKeyForm ?? 'both',
     ...(options.lockTtlMs === undefined ? {} : { lockTtlMs: options.lockTtlMs }),
   });
+  checkMargin(spec, options.safetyMarginMs);
   const backend = createBackend(spec, options, memberId);
   return new LockCoordinator({ backend, clock, log, marginMs: options.safetyMarginMs });
+}
+
+/** With less left, a lease would hardly be proven between two renewals, and waits would never end. */
+const largestMarginShare = 1 / 4;
+
+function checkMargin(spec: BackendSpec, marginMs: number): void {
+  const lastsMs = spec.kind === 'redis' ? spec.ttlMs : spec.kind === 'zookeeper' ? spec.sessionTimeoutMs : Infinity;
+  if (marginMs <= lastsMs * largestMarginShare) return;
+  throw new InvalidInputError(
+    '[coordination] backend_url',
+    `a lock that lasts ${lastsMs} ms is too short for a safety margin of ${marginMs} ms; raise its timeout fourfold above that`,
+  );
 }
 
 function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId: string): LockBackend {

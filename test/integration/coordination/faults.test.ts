@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import { Redis } from 'ioredis';
 import { afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Coordinator, Lease } from '../../../src/coordination/coordinator.ts';
@@ -123,6 +124,27 @@ describe.each(services)('a lock on $name', (service) => {
     const member = await spawnMember(plain({ url: service.url(server.port) }), 'block', name, '6000');
     expect(await member.line()).toBe('held');
     expect(await member.line()).toBe('kept');
+  });
+
+  it('is lost when the thread with the client dies, and waits go on in the next one', async () => {
+    const threads: Worker[] = [];
+    const note = (thread: Worker): void => void threads.push(thread);
+    process.on('worker', note);
+    cleanUps.push(() => Promise.resolve(void process.off('worker', note)));
+    const { near, far } = await setUp();
+    const lease = await take(far);
+    const other = await near.acquire([lockName('other')], { waitMs: 1000, signal: forever });
+    const waiting = far.acquire([lockName('other')], { waitMs: 'forever', signal: forever });
+    await eventually(() => far.local().waiting.length === 1);
+    await threads[0]?.terminate();
+    await eventually(() => lease.signal.aborted);
+    await expect(lease.release()).resolves.toBe('lost');
+    await other.release();
+    const next = await waiting;
+    next.assertHeld();
+    await next.release();
+    expect(threads).toHaveLength(3);
+    await (await take(near)).release();
   });
 
   it('is lost by a main loop that is silent for too long', async () => {
