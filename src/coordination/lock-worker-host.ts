@@ -147,7 +147,13 @@ export class LockWorker {
 /** A logger whose lines are written by the main thread. */
 export function portLogger(port: MessagePort, bound: Record<string, unknown> = {}): Logger {
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
-    port.postMessage({ event: 'log', level, fields: { ...bound, ...fields }, message } satisfies FromWorker);
+    const line = (all: object): FromWorker => ({ event: 'log', level, fields: all, message });
+    try {
+      port.postMessage(line({ ...bound, ...fields }));
+    } catch (error) {
+      // A field that cannot be cloned must cost the field, not the thread.
+      port.postMessage(line({ unclonable: messageOf(error) }));
+    }
   };
   return {
     debug: at('debug'),

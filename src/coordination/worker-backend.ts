@@ -1,4 +1,4 @@
-import { abortReason } from '../kernel/abort.ts';
+import { abortReason, delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Health } from '../kernel/component.ts';
@@ -58,6 +58,7 @@ export class WorkerBackend implements LockBackend {
   #link: WorkerLink | undefined;
   #guarantees: Guarantees = { scope: 'process', survivesFailover: false, fifo: false };
   #health: Health = { ok: false, detail: 'not started' };
+  #connectedMs = 0;
   #nextId = 1;
 
   constructor(options: WorkerBackendOptions) {
@@ -148,7 +149,7 @@ export class WorkerBackend implements LockBackend {
     this.#guarantees = await link.start(signal);
     this.#link = link;
     this.#health = { ok: true };
-    this.#restarts.reset();
+    this.#connectedMs = this.#options.clock.nowMs();
     void link.ended.then((why) => this.#bury(link, why));
     for (const [id, { wireName }] of this.#waiting) link.send({ op: 'acquire', id, wireName });
   }
@@ -164,20 +165,27 @@ export class WorkerBackend implements LockBackend {
       this.#released(id, 'lost');
     }
     for (const { reject } of this.#listings.values()) reject(new CoordinationError('the lock worker died'));
+    // One that dies again and again is started ever more seldom.
+    if (this.#options.clock.nowMs() - this.#connectedMs > this.#options.reconnect.maxMs) this.#restarts.reset();
     this.#revival ??= this.#reviver();
     this.#revival.wake();
   }
 
   #reviver(): Loop {
     const revival = new Loop({
-      turn: (signal) => (this.#link === undefined ? this.#connect(signal) : Promise.resolve()),
-      pauseMs: () => (this.#link === undefined ? this.#restarts.nextMs() : 60_000),
+      turn: async (signal) => {
+        if (this.#link !== undefined) return;
+        await delay(this.#restarts.nextMs(), signal);
+        await this.#connect(signal);
+      },
+      // With a worker there is nothing to do until its end wakes the loop.
+      pauseMs: () => (this.#link === undefined ? 0 : 60_000),
       onError: (error) => {
         this.#health = { ok: false, detail: messageOf(error) };
         this.#options.log.warn({ err: error }, 'the lock worker could not be started again');
       },
     });
-    revival.start(this.#restarts.nextMs());
+    revival.start();
     return revival;
   }
 

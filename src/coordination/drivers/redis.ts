@@ -109,9 +109,11 @@ export class RedisBackend implements LockBackend {
     }
   }
 
-  /** Undefined: somebody else has it, or the server did not answer. */
+  /** Undefined, try again: somebody else has it, the server did not answer, or the main loop is silent. */
   async #try(lock: Omit<Held, 'custody'>, signal: AbortSignal): Promise<HeldLock | undefined> {
     await this.#connection.whenReady(signal);
+    // A lock for a main loop that hangs would only keep others waiting.
+    if (!this.#deps.mayRenew()) return undefined;
     const sentMs = this.#deps.clock.nowMs();
     let won: number;
     try {

@@ -38,7 +38,10 @@ export class Contender implements HeldLock {
   readonly #prefix = randomUUID().replaceAll('-', '');
   readonly #custody = new Custody();
   #node: string | undefined;
+  /** Set before the creation is sent, because its answer may be lost. */
+  #mayBeQueued = false;
   #released = false;
+  #stopGuarding = (): void => undefined;
 
   constructor(options: {
     session: ZookeeperSession;
@@ -127,9 +130,6 @@ export class Contender implements HeldLock {
     }
   }
 
-  /** Set before the creation is sent, because its answer may be lost. */
-  #mayBeQueued = false;
-
   async #enqueue(): Promise<void> {
     this.#mayBeQueued = true;
     const path = `${this.#folder}/${this.#prefix}__lock__`;
@@ -179,8 +179,6 @@ export class Contender implements HeldLock {
     };
     void this.#watchOwnNode();
   }
-
-  #stopGuarding = (): void => undefined;
 
   /** An operator may delete the node by hand; then the next contender has the lock. */
   async #watchOwnNode(): Promise<void> {
