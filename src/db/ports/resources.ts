@@ -1,0 +1,124 @@
+import type { Snapshot, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
+
+/** Cinder's own tables that operations change. Every update sets `updated_at` by the database's clock. */
+export interface ResourceRepositories {
+  readonly volumes: VolumeRepository;
+  readonly snapshots: SnapshotRepository;
+  readonly volumeTypes: VolumeTypeRepository;
+  readonly attachments: AttachmentRepository;
+  readonly glanceMetadata: GlanceMetadataRepository;
+  readonly quotas: QuotaRepository;
+  readonly workers: WorkerRepository;
+  readonly messages: MessageRepository;
+}
+
+/** Conditions of a compare-and-set: each named column must have (one of) the given value(s); null means IS NULL. */
+export type Expected<Row> = { readonly [K in keyof Row]?: Row[K] | readonly Row[K][] };
+
+/** The database's clock, to be written into a timestamp column. */
+export const now: unique symbol = Symbol('now');
+
+export type Changes<Row> = { readonly [K in keyof Row]?: Row[K] | (Row[K] extends string | null ? typeof now : never) };
+
+export type MetadataKind = 'metadata' | 'admin_metadata';
+
+export interface VolumeRepository {
+  /** Null: no such row, or deleted. */
+  get(id: string): Promise<Volume | null>;
+  /** Rows changed: 0 where the row is gone or not as expected. */
+  update(id: string, changes: Changes<Volume>, expected?: Expected<Volume>): Promise<number>;
+  create(row: Partial<Volume> & Pick<Volume, 'id'>): Promise<void>;
+  /** Upstream's soft delete: status `deleted`, and the rows that hang on it (metadata, snapshots, attachments, …). */
+  destroy(id: string): Promise<void>;
+  metadata(id: string, kind: MetadataKind): Promise<Readonly<Record<string, string | null>>>;
+  /** Adds or replaces the given keys; a null removes one. The other keys stay. */
+  mergeMetadata(id: string, kind: MetadataKind, changes: Readonly<Record<string, string | null>>): Promise<void>;
+  /** Not-deleted volumes of a backend (`host@backend` or `cluster@backend`, any pool). `after`: id to page on. */
+  list(filter: VolumeFilter): Promise<readonly Volume[]>;
+  /** Whether any volume exists at all, on any host. */
+  anyExists(): Promise<boolean>;
+  /** GiB of all not-deleted volumes of the backend, by pool (null: rows without one), that count as allocated. */
+  allocatedByPool(backend: string): Promise<ReadonlyMap<string | null, number>>;
+  /** GiB of the not-deleted volumes by `provider_location`, of the given locations, whatever backend they belong to. */
+  provisionedByLocation(locations: readonly string[]): Promise<ReadonlyMap<string, number>>;
+}
+
+export interface VolumeFilter {
+  readonly backend?: string;
+  readonly statuses?: readonly string[];
+  readonly olderThanMs?: number;
+  readonly after?: string;
+  readonly limit: number;
+}
+
+export interface SnapshotRepository {
+  get(id: string): Promise<Snapshot | null>;
+  ofVolume(volumeId: string): Promise<readonly Snapshot[]>;
+  update(id: string, changes: Changes<Snapshot>, expected?: Expected<Snapshot>): Promise<number>;
+  create(row: Partial<Snapshot> & Pick<Snapshot, 'id' | 'volume_id'>): Promise<void>;
+  destroy(id: string): Promise<void>;
+  metadata(id: string): Promise<Readonly<Record<string, string | null>>>;
+  list(filter: VolumeFilter): Promise<readonly Snapshot[]>;
+}
+
+export interface VolumeTypeRepository {
+  /** With its extra specs; deleted types as well, because their volumes live on. */
+  get(id: string): Promise<VolumeType | null>;
+  byName(name: string): Promise<VolumeType | null>;
+}
+
+export interface AttachmentRepository {
+  ofVolume(volumeId: string): Promise<readonly VolumeAttachment[]>;
+}
+
+export type GlanceOwner = { readonly volumeId: string } | { readonly snapshotId: string };
+
+export interface GlanceMetadataRepository {
+  of(owner: GlanceOwner): Promise<Readonly<Record<string, string | null>>>;
+  /** Copies what `to` does not have yet, so that doing it again changes nothing. */
+  copy(from: GlanceOwner, to: GlanceOwner): Promise<void>;
+  remove(owner: GlanceOwner): Promise<void>;
+}
+
+export interface QuotaRepository {
+  /**
+   * `in_use += delta` for each resource (`volumes`, `gigabytes`, `volumes_<type>`, …) of a project. A missing usage
+   * row is made by counting, as upstream does. Call it in the transaction that changes what is counted.
+   */
+  adjust(projectId: string, deltas: Readonly<Record<string, number>>): Promise<void>;
+  commit(reservationIds: readonly string[]): Promise<void>;
+  rollback(reservationIds: readonly string[]): Promise<void>;
+  usage(projectId: string): Promise<Readonly<Record<string, { inUse: number; reserved: number }>>>;
+}
+
+export interface WorkerRow {
+  readonly id: number;
+  readonly resource_type: string;
+  readonly resource_id: string;
+  readonly status: string;
+  readonly service_id: number | null;
+  readonly updated_at: string;
+  readonly race_preventer: number;
+}
+
+export interface WorkerRepository {
+  /** The sender's side of upstream's protocol: the row exists without a service before the message is sent. */
+  create(resourceType: string, resourceId: string, status: string): Promise<void>;
+  drop(resourceType: string, resourceId: string): Promise<void>;
+  setStatus(resourceType: string, resourceId: string, status: string): Promise<void>;
+  ofService(serviceId: number): Promise<readonly WorkerRow[]>;
+}
+
+export interface UserMessage {
+  readonly project_id: string;
+  readonly request_id: string | null;
+  readonly resource_type: 'VOLUME' | 'VOLUME_SNAPSHOT';
+  readonly resource_uuid: string;
+  /** Three digits, upstream's catalogue (`008` create volume, …). */
+  readonly action_id: string;
+  readonly detail_id: string;
+}
+
+export interface MessageRepository {
+  create(message: UserMessage, ttlSeconds: number): Promise<void>;
+}

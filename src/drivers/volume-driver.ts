@@ -1,0 +1,101 @@
+import type { LockName } from '../coordination/lock-names.ts';
+import type { Snapshot, Volume } from '../domain/rows.ts';
+import type { Component } from '../kernel/component.ts';
+import type { StepGuard } from './exec.ts';
+
+/** What a driver may know and do while it works on one operation, under that operation's locks. */
+export interface DriverWork extends StepGuard {
+  /** In the names of temporary files: grows with every owner of the locks, so that a successor knows older ones. */
+  readonly ownerTag: string;
+  /** Before each commit point on the share: throws unless claim and tokens are still the newest in the database. */
+  commitPoint(name: string): Promise<void>;
+  /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
+  snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
+/** Columns of the row that the settlement writes for the driver. */
+export type VolumeModelUpdate = Partial<
+  Pick<Volume, 'provider_location' | 'provider_id' | 'provider_auth' | 'replication_status'>
+> & {
+  /** `admin_metadata` keys, e.g. `format`. */
+  readonly adminMetadata?: Readonly<Record<string, string | null>>;
+};
+
+/** Where a volume shall live: chosen and saved in its row before any file exists. */
+export interface Placement {
+  readonly provider_location: string;
+}
+
+export interface PlacementRequest {
+  readonly volume: Volume;
+  /** GiB. */
+  readonly sizeGb: number;
+  /** GiB promised so far, by provider_location, from the rows of every replica and of Python peers. */
+  readonly provisioned: ReadonlyMap<string, number>;
+}
+
+export interface CapacityReport {
+  readonly totalGb: number;
+  readonly freeGb: number;
+  readonly provisionedGb: number;
+}
+
+/** A driver's figures for the scheduler; the keys are the scheduler's (spec: service-lifecycle.md §6). */
+export interface DriverStats {
+  readonly capabilities: Readonly<Record<string, string | number | boolean | null>>;
+  readonly shares: readonly {
+    readonly location: string;
+    readonly capacity: CapacityReport | null;
+    readonly problem?: string;
+  }[];
+}
+
+export interface DriverInfo {
+  readonly driverClass: string;
+  readonly version: string;
+  /** Whether several services may work on this backend at once. */
+  readonly activeActive: boolean;
+  /** `nfs`: the prefix of the driver's lock names and the driver_volume_type. */
+  readonly prefix: string;
+  readonly storageProtocol: string;
+  /** volumes.shared_targets of its volumes. */
+  readonly sharedTargets: boolean | null;
+}
+
+/** Sources of a new volume's content. */
+export type CloneSource =
+  | { readonly kind: 'snapshot'; readonly snapshot: Snapshot; readonly volume: Volume }
+  | { readonly kind: 'volume'; readonly volume: Volume };
+
+/** Optional abilities; presence is the ability. Every method gives the same end state however often it is run. */
+export interface SnapshotAbility {
+  create(snapshot: Snapshot, volume: Volume, work: DriverWork): Promise<VolumeModelUpdate>;
+  /** Success where nothing of it exists any more. */
+  remove(snapshot: Snapshot, volume: Volume, work: DriverWork): Promise<VolumeModelUpdate>;
+}
+
+export interface CloneAbility {
+  /** `volume.provider_location` is set; the result has exactly the volume's size, also when larger than the source. */
+  create(volume: Volume, source: CloneSource, work: DriverWork): Promise<VolumeModelUpdate>;
+}
+
+/**
+ * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
+ * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
+ */
+export interface VolumeDriver extends Component {
+  readonly info: DriverInfo;
+  locksForVolume(volumeId: string): readonly LockName[];
+  /** Known before anything is created; throws `NfsNoSuitableShareFound` and the like. */
+  place(request: PlacementRequest, work: StepGuard): Promise<Placement>;
+  /** Makes the volume's file at its `provider_location`; a complete one of ours that is there already is success. */
+  create(volume: Volume, work: DriverWork): Promise<VolumeModelUpdate>;
+  /** Removes everything of the volume, whatever state an interrupted predecessor left; missing files are success. */
+  remove(volume: Volume, work: DriverWork): Promise<void>;
+  stats(guard: StepGuard, provisioned: ReadonlyMap<string, number>): Promise<DriverStats>;
+  /** The locations (shares) that may hold volumes, for `provisioned`. */
+  locations(): readonly string[];
+  readonly snapshots?: SnapshotAbility;
+  readonly clone?: CloneAbility;
+}
