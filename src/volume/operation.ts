@@ -1,0 +1,94 @@
+import type { TObject, Static } from '@sinclair/typebox';
+import type { LockName } from '../coordination/lock-names.ts';
+import type { Claim, OutboxMessage } from '../db/ports/custody.ts';
+import type { Repositories } from '../db/database.ts';
+import type { RequestContext } from '../domain/context.ts';
+import type { JsonObject } from '../domain/json.ts';
+import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
+import type { Logger } from '../log/logger.ts';
+import type { MessageMaker } from '../rpc/notifier.ts';
+
+/** One enabled backend of this replica, as operations see it. */
+export interface Backend {
+  /** The section's name in cinder.conf. */
+  readonly name: string;
+  /** `host@backend`: what volumes.host begins with when this replica handles them. */
+  readonly host: string;
+  /** `cluster@backend`, or null. */
+  readonly cluster: string | null;
+  /** `cluster ?? host`: whose work this is; the journal's `backend`. */
+  readonly workOf: string;
+  readonly pool: string;
+  readonly driver: VolumeDriver;
+  /** Whether the driver's set-up succeeded. */
+  ready(): boolean;
+  /** services.id of this replica's row; workers rows and volumes.service_uuid refer to it. */
+  readonly service: { readonly id: number; readonly uuid: string };
+  /** Capabilities have changed (a volume came or went): report them soon. */
+  capabilitiesChanged(): void;
+}
+
+/** What every operation is given. */
+export interface OperationPorts {
+  readonly db: Repositories;
+  readonly backend: Backend;
+  readonly messages: MessageMaker;
+  readonly settings: { readonly noSnapshotGbQuota: boolean; readonly messageTtlSeconds: number };
+}
+
+/** The scope of one run of an operation's steps, under its locks and its claim. */
+export interface Scope {
+  readonly signal: AbortSignal;
+  readonly context: RequestContext;
+  /** The request as it was received, for handing on (a reschedule). */
+  readonly wire: { readonly args: JsonObject; readonly context: JsonObject };
+  readonly claim: Claim;
+  readonly log: Logger;
+  /** For the driver: guard, commit points, owner tag. */
+  readonly work: DriverWork;
+  /** A guarded write between steps: runs `write` in a transaction that first checks claim and tokens. */
+  save<T>(write: (db: Repositories) => Promise<T>): Promise<T>;
+  /** Writes an intent or a finding that a successor must know. */
+  note(notes: JsonObject): Promise<void>;
+  /** Waits for somebody else without using up a slot of the concurrency limit. */
+  park<T>(wait: () => Promise<T>): Promise<T>;
+}
+
+export type Result<R> = { readonly ok: true; readonly value: R } | { readonly ok: false; readonly error: Error };
+
+/** How an entry ends: written in one transaction with the journal's outcome, or not at all. */
+export interface Settlement {
+  readonly outcome: 'done' | 'refused';
+  /** For the journal and the log; null when done. */
+  readonly detail: string | null;
+  /** The row (compare-and-set), quota, metadata, workers row. May run more than once. */
+  apply(db: Repositories): Promise<void>;
+  readonly outbox: readonly OutboxMessage[];
+  /** After the commit, best effort. */
+  after?(): void;
+}
+
+/** What `load` answers when there is nothing to do (the row is gone, or the work is done already). */
+export interface NothingToDo {
+  readonly nothingToDo: string;
+}
+
+/**
+ * One RPC cast, told as a straight line that can be run again from any point:
+ * `locks` (first, untrusted read) → the door takes locks, tokens and claim → `load` (all that decides, read anew) →
+ * `run` (steps on the backend) → `settle` (one transaction).
+ *
+ * An error that `run` throws with `outcome: 'unknown'` is given back, never settled: the successor looks.
+ */
+export interface Operation<A extends TObject = TObject, S = unknown, R = unknown> {
+  readonly name: string;
+  /** Of the request's plain arguments. */
+  readonly args: A;
+  resource(args: Static<A>): { readonly type: 'Volume' | 'Snapshot'; readonly id: string };
+  /** The status that makes upstream keep a workers row for it; undefined: it keeps none. */
+  readonly workerStatus?: 'creating' | 'deleting';
+  locks(args: Static<A>, ports: OperationPorts): Promise<readonly LockName[]>;
+  load(args: Static<A>, ports: OperationPorts): Promise<S | NothingToDo>;
+  run(state: S, scope: Scope, ports: OperationPorts): Promise<R>;
+  settle(state: S, result: Result<R>, scope: Scope, ports: OperationPorts): Promise<Settlement>;
+}
