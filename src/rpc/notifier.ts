@@ -7,6 +7,8 @@ import type { OutboxMessage } from '../db/ports/custody.ts';
  * and the unique id that is fixed here makes a message that is sent twice one message.
  */
 export interface MessageMaker {
+  /** False: `notification` answers `[]`, so that nobody need read the database for a payload. */
+  readonly enabled?: boolean;
   /** `[]` where no notification driver is configured: then events cost nothing. */
   notification(
     context: RequestContext,

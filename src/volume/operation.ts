@@ -43,6 +43,8 @@ export interface Scope {
   /** The request as it was received, for handing on (a reschedule). */
   readonly wire: { readonly args: JsonObject; readonly context: JsonObject };
   readonly claim: Claim;
+  /** This incarnation: the owner of messages that a `save` puts into the outbox together with its rows. */
+  readonly owner: string;
   readonly log: Logger;
   /** For the driver: guard, commit points, owner tag. */
   readonly work: DriverWork;

@@ -1,0 +1,49 @@
+import { AppError } from '../kernel/errors.ts';
+
+/*
+ * Every move of a status that this service makes, and no other: what API, scheduler, backup service and Nova do with
+ * the same columns is theirs. The left side is what a request finds (set before the message was sent), the right side
+ * what its settlement writes. `deleted` stands for the row's soft deletion.
+ */
+
+export const VOLUME_MOVES = {
+  /** A reschedule keeps `creating`; a migration target whose creation failed for good is removed. */
+  creating: ['available', 'creating', 'error'],
+  /** `available`: it was busy and nothing was removed. */
+  deleting: ['deleted', 'available', 'error_deleting'],
+  /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */
+  error_managing_deleting: ['deleted', 'available', 'error_deleting'],
+  unmanaging: ['deleted', 'available', 'error_unmanaging'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export const SNAPSHOT_MOVES = {
+  creating: ['available', 'error'],
+  deleting: ['deleted', 'available', 'error_deleting'],
+  /** There is no `error_unmanaging` among upstream's snapshot statuses. */
+  unmanaging: ['deleted', 'available', 'error_deleting'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+const MOVES: Readonly<Record<'Volume' | 'Snapshot', Readonly<Record<string, readonly string[]>>>> = {
+  Volume: VOLUME_MOVES,
+  Snapshot: SNAPSHOT_MOVES,
+};
+
+export type VolumeTarget = (typeof VOLUME_MOVES)[keyof typeof VOLUME_MOVES][number];
+export type SnapshotTarget = (typeof SNAPSHOT_MOVES)[keyof typeof SNAPSHOT_MOVES][number];
+
+export function isLegalMove(kind: 'Volume' | 'Snapshot', from: string | null, to: string): boolean {
+  const moves = MOVES[kind];
+  return from !== null && Object.hasOwn(moves, from) && (moves[from] ?? []).includes(to);
+}
+
+/** Throws `IllegalMoveError`: a fault of this program, found before it reaches the database. */
+export function assertMove(kind: 'Volume' | 'Snapshot', from: string | null, to: string): void {
+  if (!isLegalMove(kind, from, to)) throw new IllegalMoveError(kind, from, to);
+}
+
+export class IllegalMoveError extends AppError {
+  readonly code = 'ILLEGAL_MOVE';
+  constructor(kind: string, from: string | null, to: string) {
+    super(`a ${kind} never goes from ${String(from)} to ${to}`, { outcome: 'not-started' });
+  }
+}

@@ -1,0 +1,41 @@
+import type { Snapshot, Volume } from '../domain/rows.ts';
+
+/*
+ * What a resource that goes gives back to its project: upstream's resource names, the totals and those of its type
+ * (by the type's *name*, spec: rpc-methods.md §10). Creation is charged by API and scheduler, never here.
+ */
+
+type Deltas = Readonly<Record<string, number>>;
+
+/** What is known of a volume beside its row: statements about who pays for it. */
+export interface QuotaFacts {
+  readonly adminMetadata: Readonly<Record<string, string | null>>;
+}
+
+/**
+ * Whether the volume counts against its project: not temporary ones (of backups, of migrations), which older services
+ * marked in other ways than by `use_quota`.
+ */
+export function paysQuota(volume: Volume, facts: QuotaFacts): boolean {
+  const isMigrating = ![null, 'error', 'success'].includes(volume.migration_status);
+  return volume.use_quota && !isMigrating && facts.adminMetadata['temporary'] !== 'True';
+}
+
+/** A volume whose taking-in failed was never charged. */
+export function volumeRelease(volume: Volume, typeName: string | null): Deltas {
+  if (volume.status === 'error_managing_deleting') return {};
+  return withType({ volumes: -1, gigabytes: -(volume.size ?? 0) }, typeName);
+}
+
+/** `typeName`: of the snapshot's volume. `noSnapshotGbQuota`: the option of that name, by which only numbers count. */
+export function snapshotRelease(snapshot: Snapshot, typeName: string | null, noSnapshotGbQuota: boolean): Deltas {
+  if (!snapshot.use_quota) return {};
+  const size = noSnapshotGbQuota ? {} : { gigabytes: -(snapshot.volume_size ?? 0) };
+  return withType({ snapshots: -1, ...size }, typeName);
+}
+
+function withType(deltas: Deltas, typeName: string | null): Deltas {
+  if (typeName === null) return deltas;
+  const ofType = Object.entries(deltas).map(([resource, delta]) => [`${resource}_${typeName}`, delta] as const);
+  return { ...deltas, ...Object.fromEntries(ofType) };
+}
