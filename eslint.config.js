@@ -25,6 +25,11 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       // It believes that `signal.aborted` cannot change during an await.
       '@typescript-eslint/no-unnecessary-condition': 'off',
+      // A leading underscore: taken out of a pattern only to leave it out of the rest.
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       eqeqeq: 'error',
       'no-console': 'error',
       'no-process-exit': 'off',

@@ -56,7 +56,7 @@ export function isCinderExceptionName(name: string): name is CinderExceptionName
  * `CinderException` with its message. The effect of an error that is not ours is `unknown`.
  */
 export function toCinderError(thrown: unknown): CinderError {
-  if (thrown instanceof CinderError) return thrown;
+  if (thrown instanceof CinderError) return thrown as CinderError;
   const message = messageOf(thrown);
   const outcome = thrown instanceof AppError ? thrown.outcome : 'unknown';
   if (thrown instanceof InvalidInputError) {

@@ -129,6 +129,6 @@ describe.skipIf(!hasCinder)("what Cinder's own code makes of our messages", () =
 /** Python keeps the changes in a set. */
 function sortedChanges(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value), (key, item: unknown) =>
-    key === 'versioned_object.changes' && Array.isArray(item) ? [...item].sort() : item,
+    key === 'versioned_object.changes' && Array.isArray(item) ? (item as unknown[]).toSorted() : item,
   );
 }

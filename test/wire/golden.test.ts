@@ -76,7 +76,7 @@ function wireObjectNames(value: WireValue): string[] {
 function as138(json: Json): Json {
   const older: Readonly<Record<string, string>> = { Volume: '1.8', Snapshot: '1.5' };
   return JSON.parse(JSON.stringify(json), (_key, value: Json) => {
-    const version = isJsonObject(value) ? older[String(value['versioned_object.name'])] : undefined;
+    const version = isJsonObject(value) ? older[value['versioned_object.name'] as string] : undefined;
     if (!isJsonObject(value) || version === undefined) return value;
     const { use_quota: _dropped, ...data } = value['versioned_object.data'] as JsonObject;
     return { ...value, 'versioned_object.version': version, 'versioned_object.data': data };

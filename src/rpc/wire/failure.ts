@@ -106,7 +106,9 @@ function parseFailure(failure: JsonObject): RemoteError {
   const kwargs = reader.get('kwargs');
   return new RemoteError(python, reader.optionalText('message') ?? '', {
     kwargs: isJsonObject(kwargs) ? kwargs : {},
-    traceback: Array.isArray(trace) ? trace.filter((line) => typeof line === 'string').join('') : '',
+    traceback: Array.isArray(trace)
+      ? (trace as readonly unknown[]).filter((line) => typeof line === 'string').join('')
+      : '',
   });
 }
 

@@ -49,7 +49,7 @@ export class FieldReader {
   textList(key: string): readonly string[] {
     const value = this.get(key) ?? [];
     const isTexts = Array.isArray(value) && value.every((item) => typeof item === 'string');
-    return isTexts ? (value as readonly string[]) : this.#refuse(key, value, 'a list of strings');
+    return isTexts ? value : this.#refuse(key, value, 'a list of strings');
   }
 
   #refuse(key: string, value: unknown, fix: string): never {

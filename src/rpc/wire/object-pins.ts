@@ -37,7 +37,7 @@ function pinned(value: WireValue, pins: Readonly<Record<string, Pin>>): WireValu
   if (Array.isArray(value)) return value.map((item: WireValue) => pinned(item, pins));
   if (value instanceof WireObject) return pinnedObject(value, pins);
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pinned(item as WireValue, pins)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, pinned(item, pins)]));
 }
 
 function pinnedObject(object: WireObject, pins: Readonly<Record<string, Pin>>): WireObject {

@@ -22,7 +22,7 @@ const OVO_ERRORS = 'oslo_versionedobjects.exception';
 /** Reads an argument or a result. `path` names it in errors. Depth must have been bounded before (`parseJson`). */
 export function decodeEntity(path: string, json: Json): WireValue {
   if (Array.isArray(json)) return json.map((item: Json, index) => decodeEntity(`${path}[${index}]`, item));
-  if (!isJsonObject(json)) return json as Exclude<Json, readonly Json[] | JsonObject>;
+  if (!isJsonObject(json)) return json;
   if (Object.hasOwn(json, `${KEY}name`)) return decodeObject(path, json);
   return mapFields(json, (key, value) => decodeEntity(`${path}.${key}`, value));
 }

@@ -40,5 +40,5 @@ export function toPlain(value: WireValue): Json {
   if (value instanceof WireObject) return toPlain(value.fields);
   if (Array.isArray(value)) return value.map((item: WireValue) => toPlain(item));
   if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toPlain(item as WireValue)]));
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, toPlain(item)]));
 }
