@@ -106,10 +106,15 @@ function parseFailure(failure: JsonObject): RemoteError {
   const kwargs = reader.get('kwargs');
   return new RemoteError(python, reader.optionalText('message') ?? '', {
     kwargs: isJsonObject(kwargs) ? kwargs : {},
-    traceback: Array.isArray(trace)
-      ? (trace as readonly unknown[]).filter((line) => typeof line === 'string').join('')
-      : '',
+    traceback: linesOf(trace),
   });
+}
+
+/** A traceback's lines; whatever else stands there is left out. */
+function linesOf(trace: unknown): string {
+  if (!Array.isArray(trace)) return '';
+  const lines: readonly unknown[] = trace;
+  return lines.filter((line) => typeof line === 'string').join('');
 }
 
 function pythonClassOf(error: Error): PythonClass {
