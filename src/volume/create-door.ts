@@ -1,0 +1,47 @@
+import type { Component } from '../kernel/component.ts';
+import { defaultTimings, noFailpoints, type CustodyOptions, type CustodyTimings } from './custody-options.ts';
+import { Door } from './door.ts';
+import { Housekeeping } from './housekeeping.ts';
+import { IncarnationBeat } from './incarnation-beat.ts';
+import { OutboxPump } from './outbox-pump.ts';
+import { Reconciler, type ReconcileHooks } from './reconcile.ts';
+import { Takeover } from './takeover.ts';
+
+export type DoorOptions = Omit<CustodyOptions, 'timings' | 'failpoints'> & {
+  readonly timings?: Partial<CustodyTimings>;
+  readonly failpoints?: CustodyOptions['failpoints'];
+  readonly reconcile?: ReconcileHooks;
+};
+
+export interface Custody {
+  readonly door: Door;
+  readonly reconciler: Reconciler;
+  /** To be started, in this order, after database, coordinator and drivers, and before the RPC consumers. */
+  readonly before: readonly Component[];
+  /** To be started after the RPC consumers: nobody's start waits for another one's work. */
+  readonly background: readonly Component[];
+}
+
+/** Puts the door together with what keeps it going. Nothing does I/O before the components are started. */
+export function createDoor(options: DoorOptions): Custody {
+  const custody: CustodyOptions = {
+    ...options,
+    timings: { ...defaultTimings, ...options.timings },
+    failpoints: options.failpoints ?? noFailpoints,
+  };
+  const incarnation = new IncarnationBeat(custody);
+  const outbox = new OutboxPump(custody);
+  const door = new Door(custody, { onSettled: () => outbox.wake(), onDoubt: () => takeover.doubt() });
+  const takeover = new Takeover(custody, door);
+  const reconciler = new Reconciler(
+    custody,
+    door,
+    options.reconcile ?? { isCreatedEmpty: () => Promise.resolve(false) },
+  );
+  return {
+    door,
+    reconciler,
+    before: [incarnation, outbox, door],
+    background: [takeover, reconciler, new Housekeeping(custody)],
+  };
+}

@@ -1,0 +1,201 @@
+import type { Static, TObject } from '@sinclair/typebox';
+import type { Lease } from '../coordination/coordinator.ts';
+import { sortLockNames, type LockName } from '../coordination/lock-names.ts';
+import type { Claim } from '../db/ports/custody.ts';
+import type { RequestContext } from '../domain/context.ts';
+import { childAbort } from '../kernel/abort.ts';
+import { AppError, toError } from '../kernel/errors.ts';
+import type { FifoSemaphore } from '../kernel/fifo-semaphore.ts';
+import type { Logger } from '../log/logger.ts';
+import type { CustodyOptions } from './custody-options.ts';
+import type { Job, JobState } from './job.ts';
+import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from './operation.ts';
+import { createScope } from './scope.ts';
+import { settle } from './settle.ts';
+import { Slot } from './slot.ts';
+import { isUnknownOutcome } from './unknown-outcome.ts';
+
+/** How an entry ended here; `ended-before`: the journal says that somebody had ended it already. */
+export type RunEnd = 'done' | 'refused' | 'nothing-to-do' | 'ended-before';
+
+/** A request whose arguments are known to fit, with what its backend gives it. */
+export interface Runnable {
+  readonly job: Job;
+  readonly operation: Operation;
+  readonly args: Static<TObject>;
+  readonly context: RequestContext;
+  readonly ports: OperationPorts;
+  readonly limit: FifoSemaphore;
+  readonly log: Logger;
+}
+
+/** Ends of the two kinds of waiting: for somebody else (locks, a slot), and of the steps themselves. */
+export interface RunSignals {
+  readonly waiting: AbortSignal;
+  readonly force: AbortSignal;
+}
+
+type RunnerOptions = Pick<CustodyOptions, 'db' | 'coordinator' | 'timings' | 'failpoints'> & {
+  readonly owner: string;
+};
+
+/** The names that a row gives kept changing while its locks were taken. */
+class RestlessLocksError extends AppError {
+  readonly code = 'RESTLESS_LOCKS';
+}
+
+/** How often locks are given back because the rows, read under them, name others. */
+const mostLockRounds = 5;
+
+/**
+ * The straight way of one entry: locks → the names again, under them → slot → tokens and claim → load → run → settle →
+ * release. Whatever throws out of `run` here left the entry unfinished; the caller gives it back.
+ */
+export class EntryRunner {
+  readonly #options: RunnerOptions;
+
+  constructor(options: RunnerOptions) {
+    this.#options = options;
+  }
+
+  async run(runnable: Runnable, signals: RunSignals): Promise<RunEnd> {
+    const { operation, args, ports, job } = runnable;
+    let names = sortLockNames(await operation.locks(args, ports));
+    for (let round = 0; round < mostLockRounds; round += 1) {
+      job.locks = names;
+      setState(runnable, 'locking');
+      const lease = await this.#acquire(runnable, names, signals.waiting);
+      try {
+        await this.#options.failpoints('locked');
+        const now = sortLockNames(await operation.locks(args, ports));
+        if (sameNames(names, now)) return await this.#underLocks(runnable, lease, signals);
+        names = now;
+      } finally {
+        await release(lease, runnable.log);
+        await this.#options.failpoints('released');
+      }
+    }
+    throw new RestlessLocksError(`rows named other locks ${mostLockRounds} times`, { outcome: 'not-started' });
+  }
+
+  async #acquire(runnable: Runnable, names: readonly LockName[], signal: AbortSignal): Promise<Lease> {
+    const { lockWaitWarningMs } = this.#options.timings;
+    const since = performance.now();
+    const warn = (): void => {
+      const waitedMs = Math.round(performance.now() - since);
+      runnable.log.warn({ locks: names, waited_ms: waitedMs }, 'waiting for locks');
+    };
+    const timer = lockWaitWarningMs > 0 ? setInterval(warn, lockWaitWarningMs) : undefined;
+    try {
+      return await this.#options.coordinator.acquire(names, { waitMs: 'forever', signal });
+    } finally {
+      clearInterval(timer);
+    }
+  }
+
+  async #underLocks(runnable: Runnable, lease: Lease, signals: RunSignals): Promise<RunEnd> {
+    const queued = childAbort(lease.signal, signals.waiting);
+    const steps = childAbort(lease.signal, signals.force);
+    setState(runnable, 'queued');
+    const slot = new Slot(runnable.limit, steps.signal, (state) => setState(runnable, state));
+    try {
+      await slot.take(queued.signal);
+      await this.#options.failpoints('slot');
+      lease.assertHeld();
+      const claim = await this.#claim(runnable, lease.names);
+      if (claim === null) return 'ended-before';
+      await this.#options.failpoints('claimed');
+      return await this.#steps(runnable, { lease, claim, slot, signal: steps.signal });
+    } finally {
+      slot.close();
+      queued.detach();
+      steps.detach();
+    }
+  }
+
+  #claim({ job, operation, args, ports }: Runnable, names: readonly LockName[]): Promise<Claim | null> {
+    const { db, owner } = this.#options;
+    const { workerStatus } = operation;
+    if (workerStatus === undefined) return db.journal.claim(job.entry.id, owner, names);
+    const { type, id } = operation.resource(args);
+    const serviceId = ports.backend.service.id;
+    const worker = { resourceType: type, resourceId: id, status: workerStatus, serviceId };
+    return db.journal.claim(job.entry.id, owner, names, worker);
+  }
+
+  async #steps(
+    runnable: Runnable,
+    held: { lease: Lease; claim: Claim; slot: Slot; signal: AbortSignal },
+  ): Promise<RunEnd> {
+    const { db, owner, failpoints } = this.#options;
+    const { job, operation, args, ports, context, log } = runnable;
+    const scope = createScope({ db, owner, failpoints, context, log, entry: job.entry, ...held });
+    const state = await operation.load(args, ports);
+    await failpoints('loaded');
+    const settlement = isNothingToDo(state)
+      ? idle(state, runnable)
+      : await operation.settle(state, await result(operation, state, scope, ports), scope, ports);
+    await failpoints('ran');
+    await settle({ db, owner, settlement, ...held });
+    await failpoints('settled');
+    afterwards(settlement, log);
+    return isNothingToDo(state) ? 'nothing-to-do' : settlement.outcome;
+  }
+}
+
+/** What the steps came to. An error that says nothing definite, or any after an abort, is thrown instead. */
+async function result(
+  operation: Operation,
+  state: unknown,
+  scope: Scope,
+  ports: OperationPorts,
+): Promise<Result<unknown>> {
+  try {
+    return { ok: true, value: await operation.run(state, scope, ports) };
+  } catch (thrown) {
+    if (scope.signal.aborted || isUnknownOutcome(thrown)) throw thrown;
+    return { ok: false, error: toError(thrown) };
+  }
+}
+
+/** The end of an entry that has nothing left to do: only the workers row that the claim wrote goes. */
+function idle({ nothingToDo }: NothingToDo, { operation, args }: Runnable): Settlement {
+  const { type, id } = operation.resource(args);
+  return {
+    outcome: 'done',
+    detail: nothingToDo,
+    apply: (db) => (operation.workerStatus === undefined ? Promise.resolve() : db.workers.drop(type, id)),
+    outbox: [],
+  };
+}
+
+function isNothingToDo(state: unknown): state is NothingToDo {
+  return typeof state === 'object' && state !== null && 'nothingToDo' in state;
+}
+
+function setState({ job, log }: Runnable, state: JobState): void {
+  if (job.state === state) return;
+  log.debug({ entry: job.entry.id, from: job.state, to: state }, 'entry moves on');
+  job.state = state;
+}
+
+function sameNames(a: readonly LockName[], b: readonly LockName[]): boolean {
+  return a.length === b.length && a.every((name, index) => name === b[index]);
+}
+
+/** The work is over either way; a lock that cannot be given back ends with its TTL. */
+async function release(lease: Lease, log: Logger): Promise<void> {
+  try {
+    if ((await lease.release()) === 'lost') log.warn({ locks: lease.names }, 'the locks had been lost');
+  } catch (err) {
+    log.warn({ err, locks: lease.names }, 'the locks could not be given back');
+  }
+}
+
+function afterwards(settlement: Settlement, log: Logger): void {
+  try {
+    settlement.after?.();
+  } catch (err) {
+    log.warn({ err }, 'what follows a settlement failed');
+  }
+}

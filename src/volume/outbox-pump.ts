@@ -1,0 +1,79 @@
+import type { OutboxMessage } from '../db/ports/custody.ts';
+import { abortReason } from '../kernel/abort.ts';
+import type { Component, Health } from '../kernel/component.ts';
+import { messageOf } from '../kernel/errors.ts';
+import { Loop } from '../kernel/loop.ts';
+import type { CustodyOptions } from './custody-options.ts';
+
+const batchSize = 100;
+const idleMs = 1_000;
+
+/**
+ * Sends what settlements decided to send, until the broker has confirmed it: ours, and that of owners who fell silent
+ * before they could. A message may be sent twice (a crash between confirmation and `sent`); its unique id stays.
+ */
+export class OutboxPump implements Component {
+  readonly name = 'outbox';
+  readonly #options: CustodyOptions;
+  readonly #loop: Loop;
+  #problem: string | undefined;
+
+  constructor(options: CustodyOptions) {
+    this.#options = options;
+    this.#loop = new Loop({
+      turn: (signal) => this.#turn(signal),
+      pauseMs: () => idleMs,
+      onError: (err) => this.#failed(err),
+    });
+  }
+
+  start(): Promise<void> {
+    this.#loop.start();
+    return Promise.resolve();
+  }
+
+  /** Something may be there to send. */
+  wake(): void {
+    this.#loop.wake();
+  }
+
+  /** Sends what is there; what cannot be sent before `force` stays in the outbox, for a successor. */
+  async stop(how: { force: AbortSignal }): Promise<void> {
+    await this.#loop.stop();
+    if (!how.force.aborted) await this.#turn(how.force).catch((err: unknown) => this.#failed(err));
+  }
+
+  health(): Health {
+    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `outbox: ${this.#problem}` };
+  }
+
+  async #turn(signal: AbortSignal): Promise<void> {
+    const { db, incarnation, timings } = this.#options;
+    for (;;) {
+      const messages = await db.outbox.pending(incarnation.id, timings.presumedDeadAfterMs, batchSize);
+      const sent = await this.#send(messages, signal);
+      if (sent.length > 0) await db.outbox.sent(sent);
+      if (sent.length === messages.length) this.#problem = undefined;
+      // Going on where nothing was sent would turn in a circle.
+      if (messages.length < batchSize || sent.length === 0 || signal.aborted) return;
+    }
+  }
+
+  /** One message that cannot be sent does not hold up the others. */
+  async #send(messages: readonly OutboxMessage[], signal: AbortSignal): Promise<readonly string[]> {
+    const sending = messages.map(async ({ uniqueId, ...rest }) => {
+      await this.#options.failpoints('sending');
+      await this.#options.sender.send({ uniqueId, ...rest }, signal);
+      return uniqueId;
+    });
+    const results = await Promise.allSettled(sending);
+    if (signal.aborted && results.every(({ status }) => status === 'rejected')) throw abortReason(signal);
+    for (const result of results) if (result.status === 'rejected') this.#failed(result.reason);
+    return results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  }
+
+  #failed(err: unknown): void {
+    this.#problem = messageOf(err);
+    this.#options.log.warn({ err }, 'messages stay in the outbox');
+  }
+}

@@ -1,0 +1,56 @@
+import type { Static, TObject } from '@sinclair/typebox';
+import type { Json } from '../domain/json.ts';
+import { FifoSemaphore } from '../kernel/fifo-semaphore.ts';
+import type { Logger } from '../log/logger.ts';
+import type { RpcRequest, RpcService } from '../rpc/method.ts';
+import { checkArgs } from './check-args.ts';
+import { NotServingError, type Door } from './door.ts';
+import type { OperationPorts } from './operation.ts';
+
+export interface CallContext {
+  readonly request: RpcRequest;
+  /** Aborts when the caller cannot be waiting any more. */
+  readonly signal: AbortSignal;
+  readonly ports: OperationPorts;
+  readonly log: Logger;
+}
+
+/** One RPC call: answered while its caller waits, safe to run again, not journalled. */
+export interface RpcCall<A extends TObject = TObject> {
+  readonly name: string;
+  /** Of the request's plain arguments. */
+  readonly args: A;
+  run(args: Static<A>, context: CallContext): Promise<Json>;
+}
+
+export interface RpcServiceOptions {
+  readonly door: Door;
+  /** Of the backend whose queues bring the requests. */
+  readonly ports: OperationPorts;
+  readonly calls: readonly RpcCall[];
+  /** `3.n`. */
+  readonly version: string;
+  /** `[cinder_volume_aa] call_lane`: how many calls run at a time. */
+  readonly callLane: number;
+  readonly log: Logger;
+}
+
+/** One backend's table of methods: casts go through the door, calls have a lane of their own beside it. */
+export function createRpcService(options: RpcServiceOptions): RpcService {
+  const { door, ports, version, log } = options;
+  const calls = new Map(options.calls.map((call) => [call.name, call]));
+  const lane = new FifoSemaphore(options.callLane);
+  return {
+    version,
+    kindOf: (method) => (calls.has(method) ? 'call' : door.serves(method) ? 'cast' : null),
+    accept: (request) => door.receive(request, ports.backend.workOf),
+    call: async (request, signal) => {
+      const call = calls.get(request.method);
+      if (call === undefined) throw new NotServingError(`no call ${request.method}`);
+      const args = checkArgs(call.args, request.plain);
+      const callLog = log.child({ request_id: request.context.request_id });
+      // Who waits here past the caller's patience is not started at all.
+      return lane.with(signal, () => call.run(args, { request, signal, ports, log: callLog }));
+    },
+  };
+}

@@ -1,0 +1,89 @@
+import type { Component, Health } from '../kernel/component.ts';
+import { Loop } from '../kernel/loop.ts';
+import type { CustodyOptions } from './custody-options.ts';
+import type { Door } from './door.ts';
+
+/** At a time, so that the replicas share what a dead one left. */
+const adoptAtOnce = 100;
+
+/** How far a look for entries that nobody runs goes back. */
+const mostUnfinished = 10_000;
+
+/**
+ * Takes up entries that nobody carries: of owners that are silent or gone, given back ones, and our own whose arrival
+ * we never learned of because the database's answer got lost. Presuming wrongly is harmless: the locks come first.
+ */
+export class Takeover implements Component {
+  readonly name = 'takeover';
+  readonly #options: CustodyOptions;
+  readonly #door: Door;
+  readonly #loop: Loop;
+  #doubt = false;
+
+  constructor(options: CustodyOptions, door: Door) {
+    this.#options = options;
+    this.#door = door;
+    this.#loop = new Loop({
+      turn: () => this.#turn(),
+      pauseMs: () => options.timings.takeoverIntervalMs,
+      onError: (err) => options.log.warn({ err }, 'could not look for entries that nobody carries'),
+    });
+  }
+
+  /** In the background: nobody's start waits for another one's work. */
+  start(): Promise<void> {
+    this.#loop.start();
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return this.#loop.stop();
+  }
+
+  health(): Health {
+    return { ok: true };
+  }
+
+  /** The journal may hold entries of ours that nobody runs. */
+  doubt(): void {
+    this.#doubt = true;
+    this.#loop.wake();
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#doubt) await this.#runOwn();
+    await this.#adopt();
+  }
+
+  async #adopt(): Promise<void> {
+    const { db, incarnation, ports, timings, log, failpoints } = this.#options;
+    const backends = [...ports.keys()];
+    let adopted;
+    try {
+      adopted = await db.journal.adopt(incarnation.id, backends, timings.presumedDeadAfterMs, adoptAtOnce);
+    } catch (error) {
+      // It may have made entries ours without telling which.
+      this.#doubt = true;
+      throw error;
+    }
+    await failpoints('adopted');
+    for (const entry of adopted) {
+      log.info({ entry: entry.id, method: entry.method, earlier_claims: entry.claim }, 'took over a journal entry');
+      this.#door.runEntry(entry);
+    }
+  }
+
+  async #runOwn(): Promise<void> {
+    const { db, incarnation, ports } = this.#options;
+    this.#doubt = false;
+    try {
+      const unfinished = await db.journal.unfinished([...ports.keys()], mostUnfinished);
+      for (const entry of unfinished) {
+        if (entry.owner === incarnation.id && !this.#door.carries(entry.id)) this.#door.runEntry(entry);
+      }
+    } catch (error) {
+      this.#doubt = true;
+      throw error;
+    }
+  }
+}
