@@ -30,7 +30,13 @@ export interface ServiceRepository {
   list(filter?: { binary?: string }): Promise<readonly (Service & { readonly age_ms: number })[]>;
   update(
     id: number,
-    changes: { replication_status?: string; disabled?: boolean; disabled_reason?: string | null },
+    changes: {
+      replication_status?: string;
+      active_backend_id?: string | null;
+      frozen?: boolean;
+      disabled?: boolean;
+      disabled_reason?: string | null;
+    },
   ): Promise<void>;
   /** The smallest of all not-deleted rows of `binary` (all binaries if none is named); null without rows. */
   minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }>;
