@@ -1,9 +1,5 @@
-import { CoordinationError, LockTimeoutError } from '../coordination/coordinator.ts';
-import { DatabaseError } from '../db/database.ts';
 import type { Repositories } from '../db/database.ts';
 import type { Changes } from '../db/ports/resources.ts';
-import { toCinderError } from '../domain/exceptions.ts';
-import type { CinderError } from '../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import { assertMove } from '../domain/status.ts';
 import type { SnapshotTarget, VolumeTarget } from '../domain/status.ts';
@@ -13,21 +9,9 @@ import { AppError } from '../kernel/errors.ts';
 /** The entry cannot be ended now: give it back; who runs it next looks anew. */
 export class NotSettledError extends AppError {
   readonly code = 'NOT_SETTLED';
-  constructor(why: string, options: ErrorOptions = {}) {
-    super(why, { ...options, outcome: 'unknown' });
+  constructor(why: string) {
+    super(why, { outcome: 'unknown' });
   }
-}
-
-/**
- * The error as a statement about the backend, which a row may repeat. Trouble with our own database or lock service
- * says nothing of the volume, so it never makes one `error`: it throws `NotSettledError`.
- */
-export function definite(error: Error): CinderError {
-  const isOurTrouble =
-    error instanceof DatabaseError || error instanceof CoordinationError || error instanceof LockTimeoutError;
-  const cinder = toCinderError(error);
-  if (isOurTrouble || cinder.outcome === 'unknown') throw new NotSettledError(error.message, { cause: error });
-  return cinder;
 }
 
 /**

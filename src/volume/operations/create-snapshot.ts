@@ -1,0 +1,131 @@
+import { Type } from '@sinclair/typebox';
+import type { Static } from '@sinclair/typebox';
+import { lockNames } from '../../coordination/lock-names.ts';
+import { CinderError, toCinderError } from '../../domain/exceptions.ts';
+import type { Snapshot, Volume } from '../../domain/rows.ts';
+import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
+import { snapshotEvents } from '../notifications.ts';
+import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
+import { mergeAdminMetadata, moveSnapshot } from '../settling.ts';
+import { failureMessage } from '../user-messages.ts';
+import { ById } from './arguments.ts';
+import { homeOf } from './delete-snapshot.ts';
+
+/*
+ * create_snapshot.
+ *
+ * Locks, all at once: the snapshot's `delete_snapshot` (nobody deletes it while it is made) and the driver locks of its
+ * volume, whose chain gets a new top. Other snapshots are not locked: what their readers read lies below the top and
+ * stays as it is.
+ *
+ * Custody: what a successor finds if the owner ends before, and what it does.
+ *
+ *   before 1  `creating`, the chain as it was: it begins anew.
+ *   1 make    driver.snapshots.create, whose own commit points leave a chain that it can carry on. A snapshot that is
+ *             in the chain already is success.
+ *   before 2  the row `creating`, the snapshot in the chain: 1 is found done, 2 follows.
+ *   2 settle  one transaction: `available`, `100%`, the volume's encryption key as it is now, glance metadata of a
+ *             bootable volume, workers row gone, events. (Upstream saves, copies, saves again, and can end between.)
+ *
+ * A definite failure: `error` and a user message. API and scheduler have charged the quota; deleting gives it back.
+ */
+
+const Args = Type.Object({ snapshot: ById });
+type Args = Static<typeof Args>;
+
+interface State {
+  readonly snapshot: Snapshot;
+  readonly volume: Volume | null;
+}
+
+interface Made {
+  readonly volume: Volume;
+  readonly update: VolumeModelUpdate;
+}
+
+export const createSnapshot: Operation<typeof Args, State, Made> = {
+  name: 'create_snapshot',
+  args: Args,
+  resource: ({ snapshot }) => ({ type: 'Snapshot', id: snapshot.id }),
+  workerStatus: 'creating',
+  async locks({ snapshot: { id } }, { db, backend }) {
+    const volumeId = (await db.snapshots.get(id))?.volume_id;
+    return [lockNames.deleteSnapshot(id), ...(volumeId === undefined ? [] : backend.driver.locksForVolume(volumeId))];
+  },
+  load,
+  async run({ snapshot, volume }, { work }, ports) {
+    const home = homeOf(snapshot, volume, ports);
+    if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
+    const { snapshots } = ports.backend.driver;
+    if (snapshots === undefined) throw new CinderError('NotSupportedOperation', { operation: 'create snapshot' });
+    return { volume: home, update: await snapshots.create(snapshot, home, work) };
+  },
+  settle: (state, result, scope, ports) =>
+    result.ok
+      ? settleMade(state.snapshot, result.value, scope, ports)
+      : settleFailed(state, result.error, scope, ports),
+};
+
+async function load({ snapshot: { id } }: Args, { db }: OperationPorts): Promise<State | NothingToDo> {
+  const snapshot = await db.snapshots.get(id);
+  if (snapshot === null) return { nothingToDo: 'the snapshot is gone' };
+  if (snapshot.status !== 'creating') return { nothingToDo: `the snapshot is ${String(snapshot.status)}` };
+  return { snapshot, volume: await db.volumes.get(snapshot.volume_id) };
+}
+
+/** Step 2. */
+async function settleMade(
+  snapshot: Snapshot,
+  { volume, update }: Made,
+  { context }: Scope,
+  ports: OperationPorts,
+): Promise<Settlement> {
+  const events = [
+    { suffix: 'create.start', snapshot },
+    { suffix: 'create.end', snapshot: { ...snapshot, status: 'available' } },
+  ];
+  return {
+    outcome: 'done',
+    detail: null,
+    apply: async (db) => {
+      // Read here: the key may have moved to another key manager while the snapshot was made.
+      const source = (await db.volumes.get(volume.id)) ?? volume;
+      const changes = { ...columnsOf(update), progress: '100%', encryption_key_id: source.encryption_key_id };
+      await moveSnapshot(db, snapshot, 'available', changes);
+      await mergeAdminMetadata(db, volume.id, update);
+      if (source.bootable) await db.glanceMetadata.copy({ volumeId: volume.id }, { snapshotId: snapshot.id });
+      await db.workers.drop('Snapshot', snapshot.id);
+    },
+    outbox: await snapshotEvents(ports, context, volume, events),
+  };
+}
+
+async function settleFailed(
+  { snapshot, volume }: State,
+  thrown: Error,
+  { context }: Scope,
+  ports: OperationPorts,
+): Promise<Settlement> {
+  const error = toCinderError(thrown);
+  const message = failureMessage('createSnapshot', snapshot, context, error);
+  return {
+    outcome: 'refused',
+    detail: error.message,
+    apply: async (db) => {
+      await moveSnapshot(db, snapshot, 'error');
+      await db.workers.drop('Snapshot', snapshot.id);
+      await db.messages.create(message, ports.settings.messageTtlSeconds);
+    },
+    outbox: await snapshotEvents(ports, context, volume, [{ suffix: 'create.start', snapshot }]),
+  };
+}
+
+/** Those columns of a driver's answer that a snapshot has. */
+function columnsOf(update: VolumeModelUpdate): Partial<Snapshot> {
+  const { provider_location, provider_id, provider_auth } = update;
+  return {
+    ...(provider_location !== undefined && { provider_location }),
+    ...(provider_id !== undefined && { provider_id }),
+    ...(provider_auth !== undefined && { provider_auth }),
+  };
+}

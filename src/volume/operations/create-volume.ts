@@ -1,0 +1,261 @@
+import { Type } from '@sinclair/typebox';
+import type { Static } from '@sinclair/typebox';
+import { lockNames } from '../../coordination/lock-names.ts';
+import type { LockName } from '../../coordination/lock-names.ts';
+import type { OutboxMessage } from '../../db/ports/custody.ts';
+import { now } from '../../db/ports/resources.ts';
+import type { Changes } from '../../db/ports/resources.ts';
+import { CinderError, toCinderError } from '../../domain/exceptions.ts';
+import type { Volume } from '../../domain/rows.ts';
+import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
+import { volumeEvents, wallClock } from '../notifications.ts';
+import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
+import { liesOn, ownHost } from '../ownership.ts';
+import { mayReschedule, schedulerArgs } from '../reschedule.ts';
+import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from '../settling.ts';
+import { failureMessage } from '../user-messages.ts';
+import { ById, Flag } from './arguments.ts';
+import { RequestSpec, bootSource, sourceOf } from './volume-source.ts';
+import type { VolumeSource } from './volume-source.ts';
+
+/*
+ * create_volume: empty, from a snapshot, from a volume. (From an image or a backup: refused for good, `error`.)
+ *
+ * Locks, all at once: the new volume's `delete_volume` and driver locks (nobody deletes it while it is made); of a
+ * snapshot its `delete_snapshot` and the driver locks of its volume, whose chain is read; of a source volume its
+ * `delete_volume` and driver locks. A snapshot on top of a chain hurts no reader below it, so the source's other
+ * snapshots are not locked. They come from the row, not from the request, which may say something else.
+ *
+ * Custody: what a successor finds if the owner ends before, and what it does.
+ *
+ *   before 1  `creating`, no provider_location: nothing is on a share. It begins anew.
+ *   1 place   choose a share, write provider_location and our host. Only then may a file exist, so the row always
+ *             names the place of whatever an owner made.
+ *   before 2  provider_location is set: it keeps that place, does not choose again.
+ *   2 make    driver.create / clone.create at that place. A complete file is success; what an owner left unfinished
+ *             has that owner's tag in its name and is removed by the driver before it looks.
+ *   before 3  a complete file, the row `creating`: 2 is found done, 3 follows.
+ *   3 settle  one transaction: `available`, launched_at, bootable and glance metadata, workers row gone, events.
+ *
+ * A definite failure in 1 or 2: what is at the place is removed, still under the locks, and the row goes back to the
+ * scheduler (host and place NULL, the cast in the same transaction), or to `error` with a user message. If it cannot be
+ * removed the volume goes to `error` and keeps its place, so that deleting it finds the rest. Dying between the removal
+ * and the settlement leaves the state "before 2", with nothing there: the successor tries once more to make it.
+ *
+ * The row was changed by others meanwhile (forced delete, reset): the settlement's comparison fails, everything is
+ * rolled back, and the next load sees what is to be done now. Is the row gone, then what was made is removed.
+ */
+
+const Args = Type.Object({
+  volume: ById,
+  request_spec: RequestSpec,
+  filter_properties: Type.Optional(Type.Union([Type.Null(), Type.Object({ retry: Type.Optional(Type.Unknown()) })])),
+  allow_reschedule: Flag,
+});
+type Args = Static<typeof Args>;
+
+interface State {
+  readonly args: Args;
+  readonly volume: Volume;
+  readonly source: VolumeSource | { readonly refusal: CinderError };
+}
+
+interface Made {
+  readonly volume: Volume;
+  readonly source: VolumeSource;
+  readonly update: VolumeModelUpdate;
+}
+
+export const createVolume: Operation<typeof Args, State, Made> = {
+  name: 'create_volume',
+  args: Args,
+  resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
+  workerStatus: 'creating',
+  locks: async ({ volume: { id } }, ports) => [
+    lockNames.deleteVolume(id),
+    ...ports.backend.driver.locksForVolume(id),
+    ...(await sourceLocks(await ports.db.volumes.get(id), ports)),
+  ],
+  load,
+  async run({ volume, source }, scope, ports) {
+    if ('refusal' in source) throw source.refusal;
+    if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
+    const placed = await place(volume, scope, ports);
+    return { volume: placed, source, update: await make(placed, source, scope, ports) };
+  },
+  settle,
+};
+
+async function sourceLocks(volume: Volume | null, { db, backend }: OperationPorts): Promise<readonly LockName[]> {
+  const { snapshot_id: snapshotId, source_volid: sourceId } = volume ?? { snapshot_id: null, source_volid: null };
+  if (snapshotId !== null) {
+    const chain = (await db.snapshots.get(snapshotId))?.volume_id;
+    return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
+  }
+  return sourceId === null ? [] : [lockNames.deleteVolume(sourceId), ...backend.driver.locksForVolume(sourceId)];
+}
+
+async function load(args: Args, ports: OperationPorts): Promise<State | NothingToDo> {
+  const volume = await ports.db.volumes.get(args.volume.id);
+  if (volume === null) return { nothingToDo: 'the volume is gone' };
+  if (volume.status !== 'creating') return { nothingToDo: `the volume is ${String(volume.status)}` };
+  if (volume.host === null) return { nothingToDo: 'the volume went back to the scheduler' };
+  if (!liesOn(ports.backend, volume)) return { nothingToDo: `the volume belongs to ${volume.host}` };
+  return { args, volume, source: await sourceOf(volume, args.request_spec, ports) };
+}
+
+/** Step 1. The row as it is afterwards. */
+async function place(volume: Volume, scope: Scope, ports: OperationPorts): Promise<Volume> {
+  const host = ownHost(ports.backend, volume);
+  const provider_location = volume.provider_location ?? (await chooseLocation(volume, scope, ports));
+  if (volume.provider_location !== null && volume.host === host) return volume;
+  const placed = { host, provider_location };
+  const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
+  const changed = await scope.save((db) => db.volumes.update(volume.id, placed, expected));
+  if (changed === 0) throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+  return { ...volume, ...placed };
+}
+
+async function chooseLocation(volume: Volume, { work }: Scope, { db, backend }: OperationPorts): Promise<string> {
+  const provisioned = await db.volumes.provisionedByLocation(backend.driver.locations());
+  const request = { volume, sizeGb: volume.size ?? 0, provisioned };
+  return (await backend.driver.place(request, work)).provider_location;
+}
+
+/** Step 2. */
+function make(
+  volume: Volume,
+  source: VolumeSource,
+  { work }: Scope,
+  { backend }: OperationPorts,
+): Promise<VolumeModelUpdate> {
+  if (source.kind === 'empty') return backend.driver.create(volume, work);
+  const { clone } = backend.driver;
+  if (clone === undefined) throw new CinderError('NotSupportedOperation', { operation: `create from ${source.kind}` });
+  return clone.create(volume, source, work);
+}
+
+/** Step 3, by what the row is now: the steps may have taken hours. */
+async function settle(state: State, result: Result<Made>, scope: Scope, ports: OperationPorts): Promise<Settlement> {
+  const row = await ports.db.volumes.get(state.volume.id);
+  if (row === null) return settleGone(state, result, scope, ports);
+  if (row.status !== 'creating' || !liesOn(ports.backend, row)) {
+    throw new NotSettledError(`volume ${row.id} was changed to ${String(row.status)} by somebody else`);
+  }
+  return result.ok
+    ? settleMade(row, result.value, scope, ports)
+    : settleFailed(state.args, row, toCinderError(result.error), scope, ports);
+}
+
+async function settleMade(row: Volume, made: Made, scope: Scope, ports: OperationPorts): Promise<Settlement> {
+  const { backend } = ports;
+  const boot = bootSource(made.source);
+  const changes: Changes<Volume> = {
+    ...splitUpdate(made.update).columns,
+    ...(boot !== null && { bootable: true }),
+    launched_at: now,
+    shared_targets: backend.driver.info.sharedTargets,
+    service_uuid: backend.service.uuid,
+  };
+  const ended = { ...row, status: 'available', launched_at: wallClock() };
+  return {
+    outcome: 'done',
+    detail: null,
+    apply: async (db) => {
+      await moveVolume(db, row, 'available', changes);
+      await mergeAdminMetadata(db, row.id, made.update);
+      if (boot !== null) await db.glanceMetadata.copy(boot.owner, { volumeId: row.id });
+      await db.workers.drop('Volume', row.id);
+    },
+    outbox: await events(row, ended, made.source, scope, ports),
+    after: () => {
+      backend.capabilitiesChanged();
+    },
+  };
+}
+
+async function settleFailed(
+  args: Args,
+  row: Volume,
+  error: CinderError,
+  scope: Scope,
+  ports: OperationPorts,
+): Promise<Settlement> {
+  const goesBack = mayReschedule(args, error) && (await isRemoved(row, scope, ports));
+  const start = await events(row, null, { kind: 'empty' }, scope, ports);
+  const message = failureMessage('createVolume', row, scope.context, error);
+  scope.log.error({ err: error, rescheduled: goesBack }, 'the volume could not be created');
+  return {
+    outcome: 'refused',
+    detail: error.message,
+    apply: async (db) => {
+      if (goesBack) {
+        await moveVolume(db, row, 'creating', { host: null, provider_location: null, scheduled_at: now });
+        await db.workers.create('Volume', row.id, 'creating');
+      } else {
+        await moveVolume(db, row, 'error');
+        await db.workers.drop('Volume', row.id);
+      }
+      await db.messages.create(message, ports.settings.messageTtlSeconds);
+    },
+    outbox: goesBack ? [...start, schedulerCast(row, error, scope, ports)] : start,
+    after: () => {
+      ports.backend.capabilitiesChanged();
+    },
+  };
+}
+
+/** Nobody waits for the volume any more; the place of what was made is known from the state only. */
+async function settleGone(
+  state: State,
+  result: Result<Made>,
+  scope: Scope,
+  ports: OperationPorts,
+): Promise<Settlement> {
+  const volume = result.ok ? result.value.volume : state.volume;
+  if (volume.provider_location !== null) await ports.backend.driver.remove(volume, scope.work);
+  return {
+    outcome: 'refused',
+    detail: 'the volume was removed from the database while it was being created',
+    apply: (db) => db.workers.drop('Volume', volume.id),
+    outbox: [],
+  };
+}
+
+/** Whether nothing of the volume is on a share (any more). Only an error of unknown outcome is passed on. */
+async function isRemoved(row: Volume, { work, log }: Scope, { backend }: OperationPorts): Promise<boolean> {
+  if (row.provider_location === null) return true;
+  if (!backend.ready()) return false;
+  try {
+    await backend.driver.remove(row, work);
+    return true;
+  } catch (thrown) {
+    const error = toCinderError(thrown);
+    if (error.outcome === 'unknown') throw thrown;
+    log.warn({ err: error }, 'what was made of the volume stays until it is deleted');
+    return false;
+  }
+}
+
+function schedulerCast(row: Volume, error: CinderError, { wire }: Scope, { messages }: OperationPorts): OutboxMessage {
+  const args = schedulerArgs(wire.args, row.id, error);
+  return messages.cast(wire.context, { topic: 'cinder-scheduler' }, 'create_volume', '3.0', args);
+}
+
+/** A migration's target is no volume of its own: nobody is told of it, unless it counts against a quota. */
+async function events(
+  row: Volume,
+  ended: Volume | null,
+  source: VolumeSource,
+  { context }: Scope,
+  ports: OperationPorts,
+): Promise<readonly OutboxMessage[]> {
+  const isTarget = row.migration_status?.startsWith('target:') === true;
+  if (isTarget && !row.use_quota) return [];
+  const boot = ports.messages.enabled === false ? null : bootSource(source);
+  const glance = boot === null ? {} : { glance: await ports.db.glanceMetadata.of(boot.owner) };
+  return volumeEvents(ports, context, row.host ?? ports.backend.host, [
+    { suffix: 'create.start', volume: row },
+    ...(ended === null ? [] : [{ suffix: 'create.end', volume: ended, ...glance }]),
+  ]);
+}

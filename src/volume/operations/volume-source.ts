@@ -1,0 +1,77 @@
+import { Type } from '@sinclair/typebox';
+import type { Static } from '@sinclair/typebox';
+import { CinderError } from '../../domain/exceptions.ts';
+import type { Volume } from '../../domain/rows.ts';
+import type { CloneSource } from '../../drivers/volume-driver.ts';
+import type { GlanceOwner } from '../../db/ports/resources.ts';
+import type { Backend, OperationPorts } from '../operation.ts';
+import { liesOn } from '../ownership.ts';
+
+const Text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
+
+/**
+ * Of the scheduler's request only what the row does not say: whether the content comes from an image or a backup.
+ * `null`: the sender (a migration) says that there is none. Left out: nobody knows, as when a row was found without a
+ * message.
+ */
+export const RequestSpec = Type.Optional(
+  Type.Union([Type.Null(), Type.Object({ image_id: Text, backup_id: Text }, { additionalProperties: true })]),
+);
+
+type Spec = Static<typeof RequestSpec> | undefined;
+
+export type VolumeSource = { readonly kind: 'empty' } | CloneSource;
+
+/** Where the new volume's content comes from; `refusal` where it cannot come. */
+export async function sourceOf(
+  volume: Volume,
+  spec: Spec,
+  ports: OperationPorts,
+): Promise<VolumeSource | { readonly refusal: CinderError }> {
+  if (volume.snapshot_id !== null) return fromSnapshot(volume.snapshot_id, ports);
+  if (volume.source_volid !== null) return fromVolume(volume.source_volid, ports);
+  const refusal = specRefusal(spec);
+  return refusal === null ? { kind: 'empty' } : { refusal };
+}
+
+/** What the new volume inherits if its source can be booted from. */
+export function bootSource(source: VolumeSource): { readonly owner: GlanceOwner } | null {
+  if (source.kind === 'empty' || !source.volume.bootable) return null;
+  return { owner: source.kind === 'snapshot' ? { snapshotId: source.snapshot.id } : { volumeId: source.volume.id } };
+}
+
+async function fromSnapshot(
+  id: string,
+  { db, backend }: OperationPorts,
+): Promise<CloneSource | { readonly refusal: CinderError }> {
+  const snapshot = await db.snapshots.get(id);
+  if (snapshot === null) return { refusal: new CinderError('SnapshotNotFound', { snapshot_id: id }) };
+  const volume = await db.volumes.get(snapshot.volume_id);
+  if (volume === null) return { refusal: new CinderError('VolumeNotFound', { volume_id: snapshot.volume_id }) };
+  return foreign(volume, backend) ?? { kind: 'snapshot', snapshot, volume };
+}
+
+async function fromVolume(
+  id: string,
+  { db, backend }: OperationPorts,
+): Promise<CloneSource | { readonly refusal: CinderError }> {
+  const volume = await db.volumes.get(id);
+  if (volume === null) return { refusal: new CinderError('VolumeNotFound', { volume_id: id }) };
+  return foreign(volume, backend) ?? { kind: 'volume', volume };
+}
+
+/** A source on another backend is out of this driver's reach; the scheduler may choose better. */
+function foreign(source: Volume, backend: Backend): { readonly refusal: CinderError } | null {
+  if (liesOn(backend, source)) return null;
+  const reason = `source ${source.id} does not lie on ${backend.workOf}`;
+  return { refusal: new CinderError('InvalidVolume', { reason }) };
+}
+
+/** `ImageCopyFailure`, because no other backend of ours would do better: it is never rescheduled. */
+function specRefusal(spec: Spec): CinderError | null {
+  const refuse = (reason: string): CinderError => new CinderError('ImageCopyFailure', { reason });
+  if (spec === undefined) return refuse('the request that told the source of the volume is lost');
+  if (typeof spec?.image_id === 'string') return refuse('volumes from images are not supported by this service');
+  if (typeof spec?.backup_id === 'string') return refuse('volumes from backups are not supported by this service');
+  return null;
+}
