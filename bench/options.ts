@@ -1,0 +1,113 @@
+import { parseArgs } from 'node:util';
+
+/** What is measured and how; the same for both sides. */
+export interface BenchOptions {
+  /** How many volumes; each is created, snapshotted once, its snapshot deleted, and deleted. */
+  readonly count: number;
+  /** How many snapshots of one and the same volume. */
+  readonly chain: number;
+  /** Requests that are out at any time. */
+  readonly inFlight: number;
+  /** Replicas of this program, in one cluster where there is more than one. */
+  readonly replicas: number;
+  /** Whether the distribution's Python service is measured in turn with this program. */
+  readonly againstPython: boolean;
+  /** Measure one side only, in the same settings. */
+  readonly only: 'ours' | 'python' | undefined;
+  readonly rounds: number;
+  readonly locks: 'file' | 'zookeeper';
+  readonly driver: 'folder' | 'nfs';
+  /** `[DEFAULT] executor_thread_pool_size`. */
+  readonly threads: number;
+  /** Rows that lie in the table of volumes before the start. */
+  readonly volumesInDatabase: number;
+  readonly startOnly: boolean;
+  /** Where the result is written as JSON, besides the tables. */
+  readonly json: string | undefined;
+  /** Keep the folder with configurations and logs. */
+  readonly keep: boolean;
+  /** Write CPU profiles of this program's main process (and its threads) into this folder. */
+  readonly cpuProf: string | undefined;
+}
+
+export const benchUsage = `npm run bench -- [OPTIONS]
+
+  --count N                  volumes: each created, snapshotted, its snapshot deleted, deleted (200)
+  --chain N                  snapshots of one volume (25)
+  --in-flight N              requests that are out at any time (64)
+  --replicas N               replicas of this program (1)
+  --against python           measure the distribution's cinder-volume in turn (as root; both with the NFS driver)
+  --only ours|python         with --against python: measure one side, in the settings of both
+  --rounds N                 how often each side is measured (1)
+  --locks file|zookeeper     the lock service (file)
+  --driver folder|nfs        this program's driver (folder; with --against python: nfs, which needs root)
+  --threads N                executor_thread_pool_size (64)
+  --volumes-in-database N    rows that are there before the start (0)
+  --start-only               measure only the start
+  --json FILE                write the result there, too
+  --keep                     keep the folder with configurations and logs
+  --cpu-prof FOLDER          write CPU profiles of this program's processes
+`;
+
+/** @throws Error telling what is wrong with the arguments */
+export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      count: { type: 'string', default: '200' },
+      chain: { type: 'string', default: '25' },
+      'in-flight': { type: 'string', default: '64' },
+      replicas: { type: 'string', default: '1' },
+      against: { type: 'string' },
+      only: { type: 'string' },
+      rounds: { type: 'string', default: '1' },
+      locks: { type: 'string', default: 'file' },
+      driver: { type: 'string' },
+      threads: { type: 'string', default: '64' },
+      'volumes-in-database': { type: 'string', default: '0' },
+      'start-only': { type: 'boolean', default: false },
+      json: { type: 'string' },
+      keep: { type: 'boolean', default: false },
+      'cpu-prof': { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  });
+  if (values.help) return 'help';
+  const againstPython = values.against !== undefined && oneOf('--against', values.against, ['python']) === 'python';
+  return {
+    count: whole('--count', values.count, 1),
+    chain: whole('--chain', values.chain, 0),
+    inFlight: whole('--in-flight', values['in-flight'], 1),
+    replicas: whole('--replicas', values.replicas, 1),
+    againstPython,
+    only: values.only === undefined ? undefined : oneOf('--only', values.only, ['ours', 'python']),
+    rounds: whole('--rounds', values.rounds, 1),
+    locks: oneOf('--locks', values.locks, ['file', 'zookeeper']),
+    driver: driverOf(values.driver, againstPython),
+    threads: whole('--threads', values.threads, 1),
+    volumesInDatabase: whole('--volumes-in-database', values['volumes-in-database'], 0),
+    startOnly: values['start-only'],
+    json: values.json,
+    keep: values.keep,
+    cpuProf: values['cpu-prof'],
+  };
+}
+
+function driverOf(given: string | undefined, againstPython: boolean): 'folder' | 'nfs' {
+  const driver = oneOf('--driver', given ?? (againstPython ? 'nfs' : 'folder'), ['folder', 'nfs']);
+  if (againstPython && driver !== 'nfs') throw new Error('--against python compares the NFS drivers: use --driver nfs');
+  if (driver === 'nfs' && process.getuid?.() !== 0) throw new Error('--driver nfs mounts a folder: run it as root');
+  return driver;
+}
+
+function whole(name: string, text: string, smallest: number): number {
+  const value = Number(text);
+  if (Number.isSafeInteger(value) && value >= smallest) return value;
+  throw new Error(`${name} must be a whole number of at least ${smallest}, not "${text}"`);
+}
+
+function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === text);
+  if (found === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}, not "${text}"`);
+  return found;
+}

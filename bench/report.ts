@@ -1,0 +1,83 @@
+import type { OperationResult, RunResult } from './measure.ts';
+
+/** All that was measured, with what it was measured on. */
+export interface BenchReport {
+  readonly date: string;
+  readonly machine: string;
+  readonly settings: Readonly<Record<string, string | number>>;
+  readonly runs: readonly RunResult[];
+  /** By operation: this program's rate through Python's, medians of the rounds. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+/** Operations per second of this program through those of Python's, by operation, each the median of its runs. */
+export function ratiosOf(runs: readonly RunResult[]): Record<string, number> {
+  const rate = (side: string, operation: string): number => {
+    const results = runs.filter((run) => run.side === side).flatMap((run) => run.operations);
+    return median(results.filter((result) => result.operation === operation).map((result) => result.perSecond));
+  };
+  const names = new Set(runs.flatMap((run) => run.operations.map(nameOf)));
+  return Object.fromEntries([...names].map((name) => [name, rate('cinder-volume-aa', name) / rate('python', name)]));
+}
+
+export function textOf(report: BenchReport): string {
+  const settings = Object.entries(report.settings).map(([name, value]) => `  ${name}: ${value}`);
+  const head = [`${report.date}, ${report.machine}`, ...settings];
+  const ratios = Object.entries(report.ratios).map(([name, ratio]) => [name, `${ratio.toFixed(1)}×`]);
+  const compared = ratios.length === 0 ? [] : ['', ...table(['operations per second', 'ours : python'], ratios)];
+  return [...head, ...report.runs.flatMap((run) => ['', ...runText(run)]), ...compared].join('\n');
+}
+
+function runText(run: RunResult): string[] {
+  const columns = ['operation', 'done', 'failed', 'per s', 'median ms', 'p99 ms', 'SQL', '+control', 'processes'];
+  const operations = run.operations.map(operationRow);
+  const memory = run.memory.processes.map(({ role, count, peakMb }) => [
+    role,
+    count === 0 ? '-' : String(count),
+    peakMb.toFixed(0),
+  ]);
+  const { peakTotalMb, peakTotalPssMb } = run.memory;
+  const pss = peakTotalPssMb === null ? '' : `, ${peakTotalPssMb.toFixed(0)} MB with shared pages divided (Pss)`;
+  return [
+    `${run.side} (${run.version})`,
+    `start: ${run.readyMs.toFixed(0)} ms with ${run.volumesInDatabase} volumes in the database (${run.readyMeans})`,
+    ...(operations.length === 0 ? [] : table(columns, operations)),
+    ...table(['process', 'at once', 'peak MB (VmHWM)'], memory),
+    `all processes together at most ${peakTotalMb.toFixed(0)} MB (VmRSS)${pss}`,
+    ...(run.leftOnShare.length === 0 ? [] : [`left on the share: ${run.leftOnShare.slice(0, 10).join(' ')}`]),
+  ];
+}
+
+function operationRow(result: OperationResult): string[] {
+  const { sqlPerOperation, processesPerOperation } = result;
+  return [
+    result.operation,
+    String(result.done),
+    String(result.failed),
+    result.perSecond.toFixed(1),
+    result.medianMs.toFixed(0),
+    result.p99Ms.toFixed(0),
+    sqlPerOperation.statements.toFixed(1),
+    sqlPerOperation.control.toFixed(1),
+    processesPerOperation === null ? '-' : processesPerOperation.toFixed(2),
+  ];
+}
+
+/** The first column to the left, figures to the right. */
+function table(columns: readonly string[], rows: readonly (readonly string[])[]): string[] {
+  const widths = columns.map((name, index) => Math.max(name.length, ...rows.map((row) => row[index]?.length ?? 0)));
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, index) => (index === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[index] ?? 0)))
+      .join('  ');
+  return [columns, ...rows].map((cells) => `  ${line(cells)}`);
+}
+
+function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length / 2;
+  const [low = NaN, high = NaN] = [sorted[Math.ceil(middle) - 1], sorted[Math.floor(middle)]];
+  return (low + high) / 2;
+}
+
+const nameOf = ({ operation }: OperationResult): string => operation;
