@@ -16,7 +16,6 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
   }),
   lockWaitWarningMs: fractionalSeconds('lock_wait_warning', 60, {
     min: 0,
-    mutable: true,
     help: 'Seconds of waiting for a lock after which a warning is logged; 0 never.',
   }),
   callLane: integer('call_lane', 16, {
@@ -34,9 +33,6 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
   reconcileIntervalMs: fractionalSeconds('reconcile_interval', 60, {
     min: 1,
     help: 'Seconds between two looks for requests that the message queue has lost.',
-  }),
-  allowUnsafeCoordination: boolean('allow_unsafe_coordination', false, {
-    help: 'Start in a cluster even with a lock service that cannot exclude other hosts (file locks in a local folder, memcached).',
   }),
   logFormat: choice('log_format', 'oslo', ['oslo', 'json'], {
     help: 'oslo: the text lines of oslo.log. json: one object for each line; as use_json.',

@@ -48,7 +48,6 @@ export const serviceOptions = defineOptions('DEFAULT', {
   }),
   rpcResponseTimeoutMs: seconds('rpc_response_timeout', 60, {
     min: 1,
-    mutable: true,
     help: 'Seconds that a caller waits for the answer to a call.',
   }),
   executorThreadPoolSize: integer('executor_thread_pool_size', 64, {
