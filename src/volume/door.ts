@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { JournalEntry, NewEntry } from '../db/ports/custody.ts';
 import { delay, raceAbort, withTimeout } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
@@ -58,6 +59,8 @@ export class Door implements Component {
     this.#runner = new EntryRunner({ ...options, owner: this.#owner });
     this.#retries = new Retries({ clock, initialMs: timings.retryInitialMs, maxMs: timings.retryMaxMs });
     this.#onSettled = hooks.onSettled;
+    // Every entry listens; their number is no leak.
+    setMaxListeners(0, this.#draining.signal, this.#forcing.signal);
   }
 
   start(): Promise<void> {
