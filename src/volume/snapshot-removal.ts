@@ -1,20 +1,41 @@
+import { lockNames } from '../coordination/lock-names.ts';
+import type { LockName } from '../coordination/lock-names.ts';
 import type { OutboxMessage } from '../db/ports/custody.ts';
 import type { Repositories } from '../db/database.ts';
 import type { RequestContext } from '../domain/context.ts';
-import { isCinder } from '../domain/exceptions.ts';
-import type { CinderError } from '../domain/exceptions.ts';
+import { CinderError, isCinder } from '../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
+import { assertMove } from '../domain/status.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { snapshotEvents } from './notifications.ts';
-import type { OperationPorts } from './operation.ts';
+import type { OperationPorts, Scope } from './operation.ts';
 import { snapshotRelease } from './quota-deltas.ts';
-import { mergeAdminMetadata, moveSnapshot } from './settling.ts';
+import { mergeAdminMetadata, moveSnapshot } from './row-moves.ts';
 import { failureMessage } from './user-messages.ts';
 
 /*
- * The end of a snapshot's row, as delete_snapshot and a volume's cascading deletion write it. Each function runs inside
- * a transaction of its caller.
+ * How a snapshot ends, in its chain and in its row: for delete_snapshot and for a volume's cascading deletion. What takes
+ * `db: Repositories` runs inside a transaction of its caller.
  */
+
+/** For whoever takes a snapshot's files out of a volume's chain. */
+export async function chainLocks(volumeId: string, { db, backend }: OperationPorts): Promise<readonly LockName[]> {
+  const snapshots = await db.snapshots.ofVolume(volumeId);
+  return [...snapshots.map(({ id }) => lockNames.deleteSnapshot(id)), ...backend.driver.locksForVolume(volumeId)];
+}
+
+/** Takes the snapshot out of its volume's chain; the volume must lie on this backend. */
+export async function removeSnapshot(
+  snapshot: Snapshot,
+  volume: Volume,
+  { work }: Scope,
+  { backend }: OperationPorts,
+): Promise<VolumeModelUpdate> {
+  if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
+  const { snapshots } = backend.driver;
+  if (snapshots === undefined) throw new CinderError('NotSupportedOperation', { operation: 'delete snapshot' });
+  return snapshots.remove(snapshot, volume, work);
+}
 
 export interface RemovedSnapshot {
   readonly snapshot: Snapshot;
@@ -32,6 +53,7 @@ export async function releaseSnapshot(
   { snapshot, typeName, update }: RemovedSnapshot,
   settings: OperationPorts['settings'],
 ): Promise<void> {
+  assertMove('Snapshot', snapshot.status, 'deleted');
   if ((await db.snapshots.update(snapshot.id, { status: 'deleting' })) === 0) return;
   const deltas = snapshotRelease(snapshot, typeName, settings.noSnapshotGbQuota);
   if (snapshot.project_id !== null && Object.keys(deltas).length > 0) {

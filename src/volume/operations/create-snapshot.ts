@@ -6,10 +6,10 @@ import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { snapshotEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
-import { mergeAdminMetadata, moveSnapshot } from '../settling.ts';
+import { homeOf } from '../ownership.ts';
+import { mergeAdminMetadata, moveSnapshot } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
 import { ById } from './arguments.ts';
-import { homeOf } from './delete-snapshot.ts';
 
 /*
  * create_snapshot.

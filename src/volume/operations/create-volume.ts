@@ -12,7 +12,7 @@ import { volumeEvents, wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn, ownHost } from '../ownership.ts';
 import { mayReschedule, schedulerArgs } from '../reschedule.ts';
-import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from '../settling.ts';
+import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
 import { ById, Flag } from './arguments.ts';
 import { RequestSpec, bootSource, sourceOf } from './volume-source.ts';

@@ -1,14 +1,19 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
-import type { LockName } from '../../coordination/lock-names.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
-import { typeNameOf } from '../settling.ts';
-import { failSnapshotRemoval, releaseSnapshot, removalEvents } from '../snapshot-removal.ts';
+import { homeOf } from '../ownership.ts';
+import { typeNameOf } from '../row-moves.ts';
+import {
+  chainLocks,
+  failSnapshotRemoval,
+  releaseSnapshot,
+  removalEvents,
+  removeSnapshot,
+} from '../snapshot-removal.ts';
 import { ById, Flag } from './arguments.ts';
 
 /*
@@ -56,32 +61,6 @@ export const deleteSnapshot: Operation<typeof Args, State, VolumeModelUpdate> = 
   },
   settle,
 };
-
-/** For whoever takes a snapshot's files out of a volume's chain. */
-export async function chainLocks(volumeId: string, { db, backend }: OperationPorts): Promise<readonly LockName[]> {
-  const snapshots = await db.snapshots.ofVolume(volumeId);
-  return [...snapshots.map(({ id }) => lockNames.deleteSnapshot(id)), ...backend.driver.locksForVolume(volumeId)];
-}
-
-/** Step 1. */
-export async function removeSnapshot(
-  snapshot: Snapshot,
-  volume: Volume,
-  { work }: Scope,
-  { backend }: OperationPorts,
-): Promise<VolumeModelUpdate> {
-  if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
-  const { snapshots } = backend.driver;
-  if (snapshots === undefined) throw new CinderError('NotSupportedOperation', { operation: 'delete snapshot' });
-  return snapshots.remove(snapshot, volume, work);
-}
-
-/** The snapshot's volume, if it is there and here: on another backend a driver would find nothing and call it done. */
-export function homeOf(snapshot: Snapshot, volume: Volume | null, { backend }: OperationPorts): Volume {
-  if (volume === null) throw new CinderError('VolumeNotFound', { volume_id: snapshot.volume_id });
-  if (liesOn(backend, volume)) return volume;
-  throw new CinderError('Invalid', {}, { message: `Snapshot ${snapshot.id} does not lie on ${backend.workOf}.` });
-}
 
 async function load({ snapshot: { id }, unmanage_only }: Args, { db }: OperationPorts): Promise<State | NothingToDo> {
   const snapshot = await db.snapshots.get(id);

@@ -5,15 +5,21 @@ import type { OutboxMessage } from '../../db/ports/custody.ts';
 import type { Repositories } from '../../db/database.ts';
 import { CinderError, isCinder, toCinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
+import { assertMove } from '../../domain/status.ts';
 import { AppError, messageOf, toError } from '../../kernel/errors.ts';
 import { volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import { paysQuota, volumeRelease } from '../quota-deltas.ts';
-import { moveVolume, typeNameOf } from '../settling.ts';
-import { failSnapshotRemoval, releaseSnapshot, removalEvents } from '../snapshot-removal.ts';
+import { moveVolume, typeNameOf } from '../row-moves.ts';
+import {
+  chainLocks,
+  failSnapshotRemoval,
+  releaseSnapshot,
+  removalEvents,
+  removeSnapshot,
+} from '../snapshot-removal.ts';
 import { ById, Flag } from './arguments.ts';
-import { chainLocks, removeSnapshot } from './delete-snapshot.ts';
 
 /*
  * delete_volume: with its snapshots (`cascade`), or without. (Unmanaging: refused for good, as by upstream's NFS
@@ -157,7 +163,8 @@ async function settleGone(state: State, scope: Scope, ports: OperationPorts): Pr
  * Whatever the row's status is by now: nothing of the volume is left. A row that is gone already (its own statement
  * says so, and holds the row until the commit) gives nothing back a second time.
  */
-async function release(db: Repositories, { volume, pays, typeName }: State): Promise<void> {
+async function release(db: Repositories, { volume, asked, pays, typeName }: State): Promise<void> {
+  assertMove('Volume', asked, 'deleted');
   await db.workers.drop('Volume', volume.id);
   if ((await db.volumes.update(volume.id, { status: 'deleting' })) === 0) return;
   const deltas = pays ? volumeRelease(volume, typeName) : {};
