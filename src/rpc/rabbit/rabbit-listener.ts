@@ -1,0 +1,154 @@
+import type { Channel, ConsumeMessage } from 'amqplib';
+import type { Health } from '../../kernel/component.ts';
+import { toError } from '../../kernel/errors.ts';
+import type { Logger } from '../../log/logger.ts';
+import type { Delivery, Listener, ListenOptions, QueueSpec } from '../transport.ts';
+import { ChannelKeeper } from './channel-keeper.ts';
+import type { OpenChannel } from './channel-keeper.ts';
+import type { RabbitConnection } from './rabbit-connection.ts';
+import type { RabbitOptions } from './rabbit-options.ts';
+import { declareQueue } from './topology.ts';
+import { unpackBody } from './unpack.ts';
+
+/**
+ * Consumes some queues on one channel. After every interruption all is declared and consumed again under the same
+ * names; a queue that was deleted under its consumer is made again on the same channel, so that what was delivered
+ * from the others stays ours.
+ */
+export class RabbitListener implements Listener {
+  readonly #given: ListenOptions;
+  readonly #options: RabbitOptions;
+  readonly #log: Logger;
+  readonly #keeper: ChannelKeeper<Channel>;
+  /** The consumer's tag of each queue that is consumed at present. */
+  readonly #consumed = new Map<QueueSpec, string>();
+  #cancelled = false;
+
+  constructor(given: ListenOptions, connection: RabbitConnection, options: RabbitOptions, log: Logger) {
+    this.#given = given;
+    this.#options = options;
+    this.#log = log.child({ listener: given.name });
+    this.#keeper = new ChannelKeeper({
+      connection,
+      log: this.#log,
+      open: (model) => model.createChannel(),
+      setUp: (opened) => this.#setUp(opened),
+    });
+  }
+
+  start(): void {
+    this.#keeper.start();
+  }
+
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#keeper.current(signal);
+  }
+
+  async cancel(): Promise<void> {
+    this.#cancelled = true;
+    const channel = this.#keeper.opened?.channel;
+    const tags = [...this.#consumed.values()];
+    this.#consumed.clear();
+    // A channel that ends meanwhile has no consumers either.
+    if (channel !== undefined) await Promise.allSettled(tags.map((tag) => attempt(() => channel.cancel(tag))));
+  }
+
+  async close(): Promise<void> {
+    await this.cancel();
+    const fanouts = this.#given.queues.filter((queue) => queue.kind === 'fanout');
+    await this.#keeper.stop(async (channel) => {
+      for (const { name } of fanouts) await channel.deleteQueue(name);
+    });
+  }
+
+  health(): Health {
+    const { name, queues } = this.#given;
+    if (this.#keeper.opened === undefined) return { ok: false, detail: `${name}: ${this.#keeper.problem}` };
+    const missing = queues.filter((queue) => !this.#consumed.has(queue)).map((queue) => queue.name);
+    if (missing.length === 0) return { ok: true };
+    return { ok: false, detail: `${name}: not consuming ${missing.join(', ')}` };
+  }
+
+  async #setUp(opened: OpenChannel<Channel>): Promise<void> {
+    this.#consumed.clear();
+    await opened.channel.prefetch(this.#given.prefetch);
+    for (const queue of this.#given.queues) await this.#consume(opened, queue);
+  }
+
+  async #consume(opened: OpenChannel<Channel>, queue: QueueSpec): Promise<void> {
+    const { channel } = opened;
+    await declareQueue(channel, queue, this.#options);
+    if (this.#cancelled) return;
+    const onMessage = (message: ConsumeMessage | null): void => {
+      if (message === null) this.#onCancelledByBroker(opened, queue);
+      else this.#onMessage(opened, queue, message);
+    };
+    const failover = this.#options.enableCancelOnFailover ? { 'x-cancel-on-ha-failover': true } : {};
+    const { consumerTag } = await channel.consume(queue.name, onMessage, { arguments: failover });
+    this.#consumed.set(queue, consumerTag);
+    if (this.#cancelled) await channel.cancel(consumerTag);
+  }
+
+  /** The queue was deleted, or has moved to another node. */
+  #onCancelledByBroker(opened: OpenChannel<Channel>, queue: QueueSpec): void {
+    this.#log.warn({ queue: queue.name }, 'the broker has cancelled a consumer; consuming the queue again');
+    this.#consumed.delete(queue);
+    if (this.#cancelled) return;
+    this.#consume(opened, queue).catch((error: unknown) => {
+      this.#log.warn({ err: toError(error), queue: queue.name }, 'could not consume the queue again; new channel');
+      // If the error has not ended the channel by itself, it must end now: that is what sets all up again.
+      attempt(() => opened.channel.close()).catch(() => undefined);
+    });
+  }
+
+  #onMessage(opened: OpenChannel<Channel>, queue: QueueSpec, message: ConsumeMessage): void {
+    const answer = once((send: (channel: Channel) => void) => {
+      if (!opened.closed.aborted) send(opened.channel);
+    }, this.#log);
+    const reject = (): void => answer((channel) => channel.reject(message, false));
+    let body: Buffer;
+    try {
+      body = unpackBody(message.content, message.properties.headers);
+    } catch (error) {
+      this.#log.error({ err: toError(error), queue: queue.name }, 'dropped a message that cannot be unpacked');
+      reject();
+      return;
+    }
+    const delivery: Delivery = {
+      body,
+      queue: queue.name,
+      redelivered: message.fields.redelivered,
+      expirationMs: readExpiration(message.properties.expiration),
+      lost: opened.closed,
+      ack: () => answer((channel) => channel.ack(message)),
+      reject,
+      requeue: () => answer((channel) => channel.reject(message, true)),
+    };
+    this.#given.onDelivery(delivery);
+  }
+}
+
+/** Only the first answer counts: a second one would be a protocol error, which ends the channel. */
+function once(answer: (send: (channel: Channel) => void) => void, log: Logger): typeof answer {
+  let answered = false;
+  return (send) => {
+    if (answered) return;
+    answered = true;
+    try {
+      answer(send);
+    } catch (error) {
+      // The channel is closing: the broker hands the message out again.
+      log.debug({ err: toError(error) }, 'an answer to a delivery could not be sent');
+    }
+  };
+}
+
+/** amqplib throws at once, rather than rejecting, on a channel that has ended. */
+async function attempt(work: () => Promise<unknown>): Promise<void> {
+  await work();
+}
+
+function readExpiration(value: unknown): number | null {
+  const text = typeof value === 'number' ? String(value) : value;
+  return typeof text === 'string' && /^\d{1,15}$/.test(text) ? Number(text) : null;
+}

@@ -1,0 +1,82 @@
+import type { Channel } from 'amqplib';
+import type { QueueSpec } from '../transport.ts';
+import type { RabbitOptions } from './rabbit-options.ts';
+
+/*
+ * The flags and arguments of exchanges and queues, as oslo.messaging declares them. The broker refuses whoever declares
+ * an existing queue otherwise (406 PRECONDITION_FAILED), so a difference here locks out either us or the Python peers.
+ */
+
+export interface ExchangeFlags {
+  readonly durable: boolean;
+  readonly autoDelete: boolean;
+}
+
+type Argument = string | { readonly '!': 'int' | 'long'; readonly value: number };
+
+export interface QueueFlags extends ExchangeFlags {
+  readonly arguments: Readonly<Record<string, Argument>>;
+}
+
+/** The exchange of topics and notifications. */
+export function topicExchange(options: RabbitOptions): ExchangeFlags {
+  return { durable: options.amqpDurableQueues || options.rabbitQuorumQueue, autoDelete: options.amqpAutoDelete };
+}
+
+export function fanoutExchange(options: RabbitOptions): ExchangeFlags {
+  return { durable: options.rabbitTransientQuorumQueue, autoDelete: true };
+}
+
+/** A queue of a topic, or of notifications. */
+export function topicQueue(options: RabbitOptions): QueueFlags {
+  return { ...topicExchange(options), arguments: replication(options, options.rabbitQuorumQueue) };
+}
+
+/** A fanout's or a caller's queue: the broker removes it when nobody has read it for a while. */
+export function transientQueue(options: RabbitOptions): QueueFlags {
+  const { rabbitTransientQuorumQueue: quorum, rabbitTransientQueuesTtlMs: ttlMs } = options;
+  const expires = ttlMs > 0 ? { 'x-expires': int(ttlMs) } : {};
+  return { durable: quorum, autoDelete: false, arguments: { ...replication(options, quorum), ...expires } };
+}
+
+/** Declares the queue with its exchange and binding, in oslo's order. */
+export async function declareQueue(channel: Channel, spec: QueueSpec, options: RabbitOptions): Promise<void> {
+  if (spec.kind === 'topic') return declareTopic(channel, spec.exchange, spec.name, options);
+  if (spec.kind === 'fanout') await declareFanoutExchange(channel, spec.topic, options);
+  await channel.assertQueue(spec.name, { exclusive: false, ...transientQueue(options) });
+  if (spec.kind === 'fanout') await channel.bindQueue(spec.name, `${spec.topic}_fanout`, spec.topic);
+}
+
+/** A topic's or a notification's queue, bound by its own name. */
+export async function declareTopic(
+  channel: Channel,
+  exchange: string,
+  name: string,
+  options: RabbitOptions,
+): Promise<void> {
+  await channel.assertExchange(exchange, 'topic', topicExchange(options));
+  await channel.assertQueue(name, { exclusive: false, ...topicQueue(options) });
+  await channel.bindQueue(name, exchange, name);
+}
+
+export async function declareFanoutExchange(channel: Channel, topic: string, options: RabbitOptions): Promise<void> {
+  await channel.assertExchange(`${topic}_fanout`, 'fanout', fanoutExchange(options));
+}
+
+function replication(options: RabbitOptions, quorum: boolean): Record<string, Argument> {
+  const limits: [string, number][] = [
+    ['x-delivery-limit', options.rabbitQuorumDeliveryLimit],
+    ['x-max-in-memory-length', options.rabbitQuorumMaxMemoryLength],
+    ['x-max-in-memory-bytes', options.rabbitQuorumMaxMemoryBytes],
+  ];
+  const given = limits.filter(([, value]) => value > 0).map(([name, value]): [string, Argument] => [name, int(value)]);
+  return {
+    ...(options.rabbitHaQueues && { 'x-ha-policy': 'all' }),
+    ...(quorum && { 'x-queue-type': 'quorum', ...Object.fromEntries(given) }),
+  };
+}
+
+/** A 32-bit integer where it fits, as py-amqp writes numbers. */
+function int(value: number): Argument {
+  return { '!': value > 0x7fffffff ? 'long' : 'int', value };
+}

@@ -1,0 +1,49 @@
+import { join } from 'node:path';
+import { silentLogger } from '../../../src/log/logger.ts';
+import { createTransport } from '../../../src/rpc/create-transport.ts';
+import { startHub } from '../../../src/rpc/memory/hub-server.ts';
+import type { RabbitOptions } from '../../../src/rpc/rabbit/rabbit-options.ts';
+import { eventually } from '../../support/poll.ts';
+import { sharedRabbit } from '../../support/shared-servers.ts';
+import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+import { describeTransport } from './transport-contract.ts';
+import { defaultRabbitOptions } from './rabbit-defaults.ts';
+
+describeTransport('hub', async () => {
+  const dir = await makeTempDir();
+  const socketPath = join(dir, 'hub.sock');
+  const hub = await startHub({ socketPath });
+  return {
+    connect: () =>
+      Promise.resolve(
+        createTransport({ url: `hub://${socketPath}`, options: defaultRabbitOptions(), log: silentLogger }),
+      ),
+    disconnectAll: () => Promise.resolve(hub.disconnectAll()),
+    stop: async () => {
+      await hub.stop();
+      await removeDir(dir);
+    },
+  };
+});
+
+const kinds: Record<string, Partial<RabbitOptions>> = {
+  classic: {},
+  'durable, all arguments': { amqpDurableQueues: true, rabbitHaQueues: true },
+  quorum: { rabbitQuorumQueue: true, rabbitTransientQuorumQueue: true, rabbitQuorumDeliveryLimit: 7 },
+};
+
+for (const [kind, changed] of Object.entries(kinds)) {
+  describeTransport(`rabbit, ${kind}`, async () => {
+    const { url, vhost, admin } = await sharedRabbit();
+    const options = { ...defaultRabbitOptions(), kombuReconnectDelayMs: 50, ...changed };
+    return {
+      connect: () =>
+        Promise.resolve(createTransport({ url: url.replace('amqp:', 'rabbit:'), options, log: silentLogger })),
+      disconnectAll: async () => {
+        // The management interface shows a new connection only after a while.
+        await eventually(async () => (await admin.closeConnections(vhost)) > 0, { what: 'a connection to cut' });
+      },
+      stop: () => Promise.resolve(),
+    };
+  });
+}
