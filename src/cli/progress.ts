@@ -1,0 +1,60 @@
+/** The part of a terminal's stream that is used here. */
+export interface ProgressStream {
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/**
+ * How far something has come: one line that is written over on a terminal; elsewhere (a log, a pipe) a new line for
+ * each tenth.
+ */
+export class Progress {
+  readonly #stream: ProgressStream;
+  readonly #total: number;
+  #done = 0;
+  #failed = 0;
+  #note = '';
+  #tenth = 0;
+
+  constructor(stream: ProgressStream, total: number) {
+    this.#stream = stream;
+    this.#total = total;
+  }
+
+  step(ok: boolean): void {
+    this.#done += 1;
+    if (!ok) this.#failed += 1;
+    this.#draw();
+  }
+
+  /** Stands after the figures from now on. */
+  note(text: string): void {
+    this.#note = text;
+    this.#draw();
+  }
+
+  /** Leaves the line. */
+  end(): void {
+    if (this.#stream.isTTY === true) this.#stream.write('\n');
+  }
+
+  #draw(): void {
+    const figures = `${this.#done}/${this.#total}${this.#failed > 0 ? `, ${this.#failed} failed` : ''}`;
+    const text = this.#note === '' ? figures : `${figures}  ${this.#note}`;
+    if (this.#stream.isTTY === true) {
+      const line = `[${this.#bar(30)}] ${text}`.slice(0, (this.#stream.columns ?? 80) - 1);
+      this.#stream.write(`\r\u001b[K${line}`);
+      return;
+    }
+    const tenth = Math.floor((10 * this.#done) / Math.max(1, this.#total));
+    if (tenth <= this.#tenth) return;
+    this.#tenth = tenth;
+    this.#stream.write(`${text}\n`);
+  }
+
+  #bar(width: number): string {
+    const filled = Math.min(width, Math.floor((width * this.#done) / Math.max(1, this.#total)));
+    return '#'.repeat(filled).padEnd(width, '.');
+  }
+}
