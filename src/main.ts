@@ -34,7 +34,7 @@ async function daemon(argv: readonly string[]): Promise<number> {
       process.on('SIGHUP', listener);
     },
   };
-  return runDaemon(argv, signals, complain);
+  return runDaemon(argv, { signals, complain, version: version() });
 }
 
 async function command(argv: readonly string[]): Promise<number> {

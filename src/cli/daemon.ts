@@ -17,9 +17,9 @@ export interface DaemonSignals {
 /** Runs one replica until it is told to stop. Resolves with the exit code: 0 clean, 1 the start failed. */
 export async function runDaemon(
   argv: readonly string[],
-  signals: DaemonSignals,
-  complain: (line: string) => void,
+  io: { signals: DaemonSignals; complain: (line: string) => void; version: string },
 ): Promise<number> {
+  const { complain } = io;
   const load: LoadOptions = parseDaemonArguments(argv);
   const config = await usableConfig(load, complain);
   if (config === undefined) return 1;
@@ -32,7 +32,7 @@ export async function runDaemon(
   }
   for (const warning of config.warnings) log.logger.warn({}, warningText(warning));
   try {
-    return await serve(config, load, log, signals);
+    return await serve(config, load, log, io.signals, io.version);
   } finally {
     await log.close();
   }
@@ -59,7 +59,13 @@ async function usableConfig(load: LoadOptions, complain: (line: string) => void)
   }
 }
 
-async function serve(config: Config, load: LoadOptions, log: Log, signals: DaemonSignals): Promise<number> {
+async function serve(
+  config: Config,
+  load: LoadOptions,
+  log: Log,
+  signals: DaemonSignals,
+  version: string,
+): Promise<number> {
   const terminated = new AbortController();
   const force = new AbortController();
   const stopAsked = new Promise<void>((resolve) => {
@@ -70,8 +76,8 @@ async function serve(config: Config, load: LoadOptions, log: Log, signals: Daemo
       resolve();
     });
   });
-  const replica = createReplica(config, log);
-  handleHangups(config, load, log, signals, replica.reload);
+  const replica = createReplica(config, log, version);
+  handleHangups(config, load, log, signals);
   try {
     await replica.start(terminated.signal);
   } catch (thrown) {
@@ -89,13 +95,7 @@ async function serve(config: Config, load: LoadOptions, log: Log, signals: Daemo
 }
 
 /** SIGHUP: the log file is opened anew at once; a configuration that cannot be used is told and changes nothing. */
-function handleHangups(
-  initial: Config,
-  load: LoadOptions,
-  log: Log,
-  signals: DaemonSignals,
-  apply: (config: Config) => void,
-): void {
+function handleHangups(initial: Config, load: LoadOptions, log: Log, signals: DaemonSignals): void {
   let current = initial;
   signals.onHangup(() => {
     void (async () => {
@@ -104,7 +104,6 @@ function handleHangups(
       current = plan.config;
       const { debug, defaultLogLevels } = current.settings.logging;
       log.resetLevels({ debug, defaultLogLevels });
-      apply(current);
       const names = (list: readonly { group: string; name: string }[]): string =>
         list.map(({ group, name }) => `[${group}] ${name}`).join(', ') || 'nothing';
       log.logger.info({}, `SIGHUP: changed ${names(plan.changed)}; counts after a restart: ${names(plan.needRestart)}`);

@@ -1,4 +1,5 @@
 import type { Component } from '../kernel/component.ts';
+import type { Timestamp } from '../domain/rows.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { CustodyRepositories } from './ports/custody.ts';
 import type { ResourceRepositories } from './ports/resources.ts';
@@ -18,6 +19,8 @@ export interface Database extends Component, Repositories {
    * effect of its own. After an unknown outcome it is *not* run again: look first.
    */
   transaction<T>(work: (statements: Repositories) => Promise<T>): Promise<T>;
+  /** The database's clock: the one that all replicas share. */
+  time(): Promise<Timestamp>;
 }
 
 /** The database is away, answered with an error of its own, or its answer got lost (`outcome: 'unknown'`). */

@@ -1,0 +1,82 @@
+import type { Config } from '../config/load.ts';
+import type { Coordinator } from '../coordination/coordinator.ts';
+import type { Database } from '../db/database.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { EventLoopDelay } from '../http/event-loop-delay.ts';
+import { HttpServer } from '../http/http-server.ts';
+import { Metrics, type ShareFigures } from '../http/metrics.ts';
+import type { Health } from '../kernel/component.ts';
+import type { Logger } from '../log/logger.ts';
+import type { BackendUnit } from '../service/backend-unit.ts';
+import type { Backends } from '../service/backends.ts';
+import type { Door } from '../volume/door.ts';
+
+export interface HealthSources {
+  readonly config: Config;
+  readonly incarnation: { readonly id: string; readonly host: string; readonly pid: number; readonly version: string };
+  readonly db: Database;
+  readonly coordinator: Coordinator;
+  readonly backends: Backends;
+  readonly units: readonly BackendUnit[];
+  readonly door: Door;
+  /** Proves that every queue is consumed. */
+  readonly consuming: (signal: AbortSignal) => Promise<Health>;
+  readonly log: Logger;
+}
+
+/** The server for probes, metrics and status. */
+export function createHttp(sources: HealthSources): HttpServer {
+  const { config, db, coordinator, backends, consuming, log } = sources;
+  const { health } = config.settings;
+  const loopDelay = new EventLoopDelay();
+  return new HttpServer({
+    ...health,
+    loopDelay,
+    log,
+    checks: [
+      { name: 'rpc', check: consuming },
+      { name: 'database', check: () => db.health() },
+      { name: 'coordinator', check: () => coordinator.health() },
+      { name: 'backends', check: () => backends.health() },
+    ],
+    metrics: createMetrics(sources, loopDelay),
+    status: () => statusOf(sources),
+  });
+}
+
+function createMetrics({ door, coordinator, units }: HealthSources, loopDelay: EventLoopDelay): Metrics {
+  const jobs = (running: boolean): number =>
+    door.status().filter(({ state }) => (state === 'running') === running).length;
+  return new Metrics({
+    inFlight: () => jobs(true),
+    parked: () => jobs(false),
+    locksHeld: () => coordinator.local().held.length,
+    locksWaitedFor: () => coordinator.local().waiting.length,
+    backends: () => units.map((unit) => ({ backend: unit.host, ready: unit.ready() })),
+    shares: () => units.flatMap(sharesOf),
+    loopDelay: () => loopDelay.read(),
+  });
+}
+
+function sharesOf(unit: BackendUnit): readonly ShareFigures[] {
+  const shares = unit.lastStats?.stats.shares ?? [];
+  return shares.map(({ location, capacity }) => ({ backend: unit.host, share: location, capacity }));
+}
+
+/** `/v1/status`. */
+function statusOf({ incarnation, units, door, coordinator, config }: HealthSources): JsonObject {
+  const { held, waiting } = coordinator.local();
+  return {
+    replica: { ...incarnation },
+    cluster: config.settings.service.cluster,
+    coordination: { ...coordinator.guarantees },
+    backends: units.map((unit) => ({
+      name: unit.name,
+      host: unit.host,
+      cluster: unit.cluster,
+      health: { ...unit.health() },
+    })),
+    operations: door.status().map((job) => ({ ...job, locks: [...job.locks] })),
+    locks: { held: [...held], waiting: [...waiting] },
+  };
+}

@@ -1,0 +1,63 @@
+import type { Settings } from '../config/options/index.ts';
+import type { JsonObject } from '../domain/json.ts';
+import { isJsonObject } from '../domain/json.ts';
+import type { Logger } from '../log/logger.ts';
+import { createTransport } from '../rpc/create-transport.ts';
+import { notificationFormats, OsloMessageMaker } from '../rpc/message-maker.ts';
+import { OutboxSender } from '../rpc/message-sender.ts';
+import type { MessageMaker, MessageSender } from '../rpc/notifier.ts';
+import { ReplySender } from '../rpc/reply-sender.ts';
+import type { Transport } from '../rpc/transport.ts';
+import { decodeContext, encodeContext, serviceContext } from '../rpc/wire/context.ts';
+import { decodeEntity } from '../rpc/wire/objects.ts';
+import { WireError } from '../rpc/wire/wire-error.ts';
+import { toPlain } from '../rpc/wire/wire-object.ts';
+import type { RequestCodec } from '../volume/custody-options.ts';
+
+/** The rpc room as the other parts see it. */
+export interface Messaging {
+  readonly transport: Transport;
+  /** All connections to brokers, to be started. */
+  readonly transports: readonly Transport[];
+  readonly replies: ReplySender;
+  readonly sender: MessageSender;
+  readonly messages: MessageMaker;
+  readonly codec: RequestCodec;
+  /** An administrator's context with a request id of its own, in the wire's keys. */
+  readonly serviceContext: () => JsonObject;
+}
+
+export function createMessaging(settings: Settings, log: Logger): Messaging {
+  const { service, rabbit, notifications } = settings;
+  const transport = createTransport({ url: service.transportUrl, options: rabbit, log });
+  const replies = new ReplySender({ transport, log, giveUpAfterMs: rabbit.kombuMissingConsumerRetryTimeoutMs });
+  const formats = notificationFormats(notifications.driver);
+  const { transportUrl } = notifications;
+  const ofNotifications =
+    transportUrl === null || transportUrl === service.transportUrl
+      ? {}
+      : { notificationTransport: createTransport({ url: transportUrl, options: rabbit, log }) };
+  const ownContext = (): JsonObject => encodeContext(serviceContext());
+  return {
+    transport,
+    transports: [transport, ...Object.values(ofNotifications)],
+    replies,
+    sender: new OutboxSender({
+      transport,
+      controlExchange: service.controlExchange,
+      replies,
+      formats,
+      ...ofNotifications,
+    }),
+    messages: new OsloMessageMaker({ formats, topics: notifications.topics }),
+    codec: { plain: plainArguments, context: (wire) => decodeContext(wire).request, serviceContext: ownContext },
+    serviceContext: ownContext,
+  };
+}
+
+/** What the journal holds of a message, read as the server read it. */
+function plainArguments(wireArgs: JsonObject): JsonObject {
+  const plain = toPlain(decodeEntity('args', wireArgs));
+  if (!isJsonObject(plain)) throw new WireError('args', 'is no set of named arguments; send a JSON object');
+  return plain;
+}
