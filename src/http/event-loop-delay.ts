@@ -12,31 +12,41 @@ const RESOLUTION_MS = 20;
 /**
  * Measures how long the main loop keeps its timers waiting. The histogram of node records the time between two of its
  * own ticks, so the tick itself is taken off.
+ *
+ * A reading covers the time since the last reading but one. To reset one histogram at each reading would forget what
+ * has passed since its last tick, and that is just the stall behind which the reader was waiting.
  */
 export class EventLoopDelay {
-  #histogram: IntervalHistogram | undefined;
+  #older: IntervalHistogram | undefined;
+  #newer: IntervalHistogram | undefined;
 
   start(): void {
-    this.#histogram ??= monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-    this.#histogram.enable();
+    this.#older ??= enabled();
+    this.#newer ??= enabled();
   }
 
   stop(): void {
-    this.#histogram?.disable();
+    this.#older?.disable();
+    this.#newer?.disable();
+    this.#older = undefined;
+    this.#newer = undefined;
   }
 
-  /** Since the last reading, so that an old stall does not colour every figure after it. */
   read(): LoopDelay {
-    const histogram = this.#histogram;
-    if (histogram === undefined || histogram.count === 0) return { meanMs: 0, p99Ms: 0, maxMs: 0 };
-    const delay = {
-      meanMs: late(histogram.mean),
-      p99Ms: late(histogram.percentile(99)),
-      maxMs: late(histogram.max),
-    };
-    histogram.reset();
-    return delay;
+    const histogram = this.#older;
+    if (histogram === undefined) return { meanMs: 0, p99Ms: 0, maxMs: 0 };
+    histogram.disable();
+    this.#older = this.#newer;
+    this.#newer = enabled();
+    if (histogram.count === 0) return { meanMs: 0, p99Ms: 0, maxMs: 0 };
+    return { meanMs: late(histogram.mean), p99Ms: late(histogram.percentile(99)), maxMs: late(histogram.max) };
   }
+}
+
+function enabled(): IntervalHistogram {
+  const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  histogram.enable();
+  return histogram;
 }
 
 function late(nanoseconds: number): number {

@@ -11,24 +11,23 @@ export class Backends implements Component {
   readonly name = 'backends';
   readonly #units: readonly BackendUnit[];
   readonly #log: Logger;
-  #started: readonly BackendUnit[] = [];
+  readonly #failures = new Map<BackendUnit, Error>();
 
   constructor(units: readonly BackendUnit[], log: Logger) {
     this.#units = units;
     this.#log = log;
   }
 
-  /** Those that are served; their drivers may still be coming up. */
+  /** Those that are served; their drivers may still be coming up. For after the start. */
   get started(): readonly BackendUnit[] {
-    return this.#started;
+    return this.#units.filter((unit) => !this.#failures.has(unit));
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const outcomes = await Promise.all(this.#units.map((unit) => this.#startOne(unit, signal)));
-    this.#started = outcomes.flatMap(({ unit, error }) => (error === null ? [unit] : []));
+    await Promise.all(this.#units.map((unit) => this.#startOne(unit, signal)));
     signal.throwIfAborted();
-    if (this.#started.length > 0) return;
-    const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]));
+    if (this.started.length > 0) return;
+    const errors = [...this.#failures.values()];
     throw new NoBackendError({ cause: errors.length === 1 ? errors[0] : new AggregateError(errors) });
   }
 
@@ -42,21 +41,24 @@ export class Backends implements Component {
 
   /** At least one backend that works; what hinders the others is in the detail all the same. */
   health(): Health {
-    const states = this.#units.map((unit) => ({ name: unit.name, health: unit.health() }));
+    const states = this.#units.map((unit) => ({ name: unit.name, health: this.#healthOf(unit) }));
     const broken = states.filter(({ health }) => !health.ok);
     const detail = broken.map(({ name, health }) => `${name}: ${health.detail ?? 'not ok'}`).join('; ');
     return { ok: broken.length < states.length, ...(detail !== '' && { detail }) };
   }
 
-  async #startOne(unit: BackendUnit, signal: AbortSignal): Promise<{ unit: BackendUnit; error: Error | null }> {
+  #healthOf(unit: BackendUnit): Health {
+    const failure = this.#failures.get(unit);
+    return failure === undefined ? unit.health() : { ok: false, detail: `failed to start: ${failure.message}` };
+  }
+
+  async #startOne(unit: BackendUnit, signal: AbortSignal): Promise<void> {
     try {
       await unit.start(signal);
-      return { unit, error: null };
     } catch (thrown) {
-      const error = toError(thrown);
-      if (!signal.aborted)
-        this.#log.error({ err: error, host: unit.host }, `Volume service ${unit.host} failed to start`);
-      return { unit, error };
+      const err = toError(thrown);
+      this.#failures.set(unit, err);
+      if (!signal.aborted) this.#log.error({ err, host: unit.host }, `Volume service ${unit.host} failed to start`);
     }
   }
 }
