@@ -1,0 +1,61 @@
+import type { Migration } from './migration.ts';
+
+/**
+ * Custody: runs of processes (`aa_incarnation`), requests that we answer for (`aa_journal`), the newest token of each
+ * lock name (`aa_fence`), messages that a settlement decided to send (`aa_outbox`). Times are UTC by the database's
+ * clock. Nothing refers to anything by a foreign key: rows of the dead are looked up by absence.
+ */
+export const ownTables: Migration = {
+  name: '20260102-own-tables',
+  scope: 'own',
+  statements: ({ own }) => [
+    `create table if not exists ${own('aa_incarnation')} (
+  id varchar(64) primary key,
+  host varchar(255) not null,
+  pid integer not null,
+  version varchar(64) not null,
+  started_at timestamp not null,
+  beat_at timestamp not null
+)`,
+    `create table if not exists ${own('aa_journal')} (
+  id bigserial primary key,
+  unique_id varchar(255) not null unique,
+  method varchar(255) not null,
+  version varchar(64) not null,
+  backend varchar(255) not null,
+  args text not null,
+  context text not null,
+  resource_type varchar(64) not null,
+  resource_id varchar(255) not null,
+  origin varchar(16) not null,
+  owner varchar(64),
+  claim integer not null default 0,
+  notes text not null default '{}',
+  received_at timestamp not null,
+  claimed_at timestamp,
+  finished_at timestamp,
+  outcome varchar(16),
+  detail text
+)`,
+    // Look-ups of what is to be done stay as cheap as that is little, whatever is kept of the past.
+    `create index if not exists aa_journal_unfinished on ${own('aa_journal')} (backend, id) where finished_at is null`,
+    `create index if not exists aa_journal_owned on ${own('aa_journal')} (owner) where finished_at is null`,
+    `create index if not exists aa_journal_finished on ${own('aa_journal')} (finished_at) where finished_at is not null`,
+    `create table if not exists ${own('aa_fence')} (
+  name varchar(255) primary key,
+  token bigint not null,
+  minted_at timestamp not null
+)`,
+    `create index if not exists aa_fence_minted on ${own('aa_fence')} (minted_at)`,
+    `create table if not exists ${own('aa_outbox')} (
+  id bigserial primary key,
+  unique_id varchar(255) not null unique,
+  owner varchar(64) not null,
+  kind varchar(16) not null,
+  topic varchar(255) not null,
+  server varchar(255),
+  payload text not null,
+  created_at timestamp not null
+)`,
+  ],
+};

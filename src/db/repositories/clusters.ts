@@ -1,0 +1,65 @@
+import type { Cluster, Service } from '../../domain/rows.ts';
+import { nowSql } from '../dialect.ts';
+import type { ClusterRepository } from '../ports/services.ts';
+import type { Session } from '../session.ts';
+import { ofBackend } from './backend-filter.ts';
+
+const select = `select id, name, "binary", disabled, disabled_reason, replication_status, active_backend_id, frozen,
+  created_at, updated_at, deleted_at, deleted from clusters where name = ? and "binary" = ? and deleted = false`;
+
+export class Clusters implements ClusterRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  async ensure(name: string, binary: string, from: Service): Promise<Cluster> {
+    await this.#session.write(
+      `insert into clusters (created_at, deleted, name, "binary", race_preventer, disabled, replication_status,
+         active_backend_id, frozen)
+       values (${nowSql}, false, ?, ?, 0, ?, ?, ?, ?) on conflict (name, "binary", race_preventer) do nothing`,
+      [name, binary, from.disabled, from.replication_status, from.active_backend_id, from.frozen ?? false],
+    );
+    const cluster = await this.get(name, binary);
+    if (cluster === null) throw new Error(`the cluster ${name} was deleted as it was made`);
+    return cluster;
+  }
+
+  async get(name: string, binary: string): Promise<Cluster | null> {
+    const rows = await this.#session.read<Cluster>(select, [name, binary]);
+    return rows[0] ?? null;
+  }
+
+  async update(name: string, binary: string, changes: { replication_status?: string }): Promise<void> {
+    if (changes.replication_status === undefined) return;
+    await this.#session.write(
+      `update clusters set replication_status = ?, updated_at = ${nowSql}
+       where name = ? and "binary" = ? and deleted = false`,
+      [changes.replication_status, name, binary],
+    );
+  }
+
+  async includeResources(host: string, clusterName: string): Promise<{ volumes: number; groups: number }> {
+    return this.#session.atomically(async (tx) => {
+      const include = (table: string): Promise<number> => includeTable(tx, table, host, clusterName);
+      const volumes = await include('volumes');
+      const groups = await include('groups');
+      await include('consistencygroups');
+      await include('image_volume_cache_entries');
+      return { volumes, groups };
+    });
+  }
+}
+
+async function includeTable(tx: Session, table: string, host: string, clusterName: string): Promise<number> {
+  const { sql, bindings } = ofBackend(host, ['host']);
+  // The cache's table alone has neither of the columns.
+  const soft = table !== 'image_volume_cache_entries';
+  const { count } = await tx.write(
+    `update ${table} set cluster_name = ?::text || substr(host, ?::integer)${soft ? `, updated_at = ${nowSql}` : ''}
+     where ${sql}${soft ? ' and deleted = false' : ''}`,
+    [clusterName, [...host].length + 1, ...bindings],
+  );
+  return count;
+}

@@ -1,0 +1,43 @@
+import type { Repositories } from '../database.ts';
+import type { OwnNames } from '../own-names.ts';
+import type { Session } from '../session.ts';
+import { Attachments } from './attachments.ts';
+import { Clusters } from './clusters.ts';
+import { Fence } from './fence.ts';
+import { GlanceMetadata } from './glance-metadata.ts';
+import { Incarnations } from './incarnations.ts';
+import { Journal } from './journal.ts';
+import { Messages } from './messages.ts';
+import { Outbox } from './outbox.ts';
+import { Quotas } from './quotas.ts';
+import { Services } from './services.ts';
+import { Snapshots } from './snapshots.ts';
+import { VolumeTypes } from './volume-types.ts';
+import { Volumes } from './volumes.ts';
+import { Workers } from './workers.ts';
+
+export interface RepositoryOptions {
+  readonly names: OwnNames;
+  /** Whether snapshots count as `gigabytes` (upstream's `no_snapshot_gb_quota` is off). */
+  readonly snapshotsTakeGigabytes: boolean;
+}
+
+/** Every repository, on one session. */
+export function createRepositories(session: Session, options: RepositoryOptions): Repositories {
+  return {
+    journal: new Journal(session, options.names),
+    fence: new Fence(session, options.names),
+    outbox: new Outbox(session, options.names),
+    incarnations: new Incarnations(session, options.names),
+    volumes: new Volumes(session),
+    snapshots: new Snapshots(session),
+    volumeTypes: new VolumeTypes(session),
+    attachments: new Attachments(session),
+    glanceMetadata: new GlanceMetadata(session),
+    quotas: new Quotas(session, options.snapshotsTakeGigabytes),
+    workers: new Workers(session),
+    messages: new Messages(session),
+    services: new Services(session),
+    clusters: new Clusters(session),
+  };
+}

@@ -1,0 +1,38 @@
+import { nowSql } from '../dialect.ts';
+import type { OwnNames } from '../own-names.ts';
+import { mintSql } from './fence.ts';
+
+/**
+ * Claim, tokens and workers row in one statement, so that there is no instant at which one is ours and another is
+ * not. Bindings: owner, entry, lock names; and of the workers row type, id, status, service.
+ */
+export function claimSql(names: OwnNames, withWorker: boolean): string {
+  return `with entry as (
+      update ${names.journal} set claim = claim + 1, owner = ?, claimed_at = ${nowSql}
+      where id = ? and finished_at is null returning claim, notes),
+    minted as (${mintSql(names, 'where exists (select 1 from entry)')})${withWorker ? `, worker as (${workerSql})` : ''}
+    select claim, notes, (select json_object_agg(name, token::text) from minted) as tokens from entry`;
+}
+
+/** As upstream's `set_worker` leaves the row: ours whoever had it, and a predecessor's comparison fails. */
+const workerSql = `
+      insert into workers (created_at, updated_at, deleted, resource_type, resource_id, status, service_id, race_preventer)
+      select ${nowSql}, ${nowSql}, false, ?::text, ?::text, ?::text, ?::integer, 0 from entry
+      on conflict (resource_type, resource_id) do update set service_id = excluded.service_id,
+        status = excluded.status, race_preventer = workers.race_preventer + 1, updated_at = excluded.updated_at`;
+
+/**
+ * Ends the entry if the claim is the newest, and counts the tokens that are; no row: the claim is not. The tokens stay
+ * locked against a new mint until the commit. Entry before tokens, as in the claim. Bindings: outcome, detail, entry,
+ * claim, lock names, tokens.
+ */
+export function finishSql(names: OwnNames): string {
+  return `with entry as (
+      update ${names.journal} set finished_at = ${nowSql}, outcome = ?, detail = ?
+      where id = ? and claim = ? and finished_at is null returning id),
+    held as (
+      select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
+      where exists (select 1 from entry) and f.name = mine.name and f.token = mine.token
+      order by f.name for share of f)
+    select (select count(*) from held) as held from entry`;
+}

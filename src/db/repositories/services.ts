@@ -1,0 +1,118 @@
+import { randomUUID } from 'node:crypto';
+import type { Service } from '../../domain/rows.ts';
+import { ageMsSql, nowSql } from '../dialect.ts';
+import type { ServiceRegistration, ServiceRepository } from '../ports/services.ts';
+import type { Session } from '../session.ts';
+import { smallestVersion } from './smallest-version.ts';
+
+export class Services implements ServiceRepository {
+  readonly #session: Session;
+
+  constructor(session: Session) {
+    this.#session = session;
+  }
+
+  /** No constraint makes host and binary unique, so those who register under one name take turns. */
+  register(registration: ServiceRegistration): Promise<{ service: Service; joined: boolean }> {
+    return this.#session.atomically(async (tx) => {
+      await tx.read('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
+        `cinder-volume-aa services ${registration.host} ${registration.binary}`,
+      ]);
+      const found = await tx.read<Service>(
+        'select * from services where host = ? and "binary" = ? and deleted = false order by id limit 1 for update',
+        [registration.host, registration.binary],
+      );
+      return found[0] === undefined ? insert(tx, registration) : refresh(tx, found[0], registration);
+    });
+  }
+
+  async beat(id: number, availabilityZone: string): Promise<boolean> {
+    const { count } = await this.#session.write(
+      `update services set report_count = report_count + 1, updated_at = ${nowSql}, availability_zone = ?
+       where id = ? and deleted = false`,
+      [availabilityZone, id],
+    );
+    return count > 0;
+  }
+
+  async get(id: number): Promise<Service | null> {
+    const rows = await this.#session.read<Service>('select * from services where id = ? and deleted = false', [id]);
+    return rows[0] ?? null;
+  }
+
+  list(filter: { binary?: string } = {}): Promise<readonly (Service & { readonly age_ms: number })[]> {
+    const ofBinary = filter.binary === undefined ? '' : ' and "binary" = ?';
+    return this.#session.read(
+      `select *, ${ageMsSql('coalesce(updated_at, created_at)')} as age_ms from services
+       where deleted = false${ofBinary} order by id`,
+      filter.binary === undefined ? [] : [filter.binary],
+    );
+  }
+
+  /** A change of `disabled` is no sign of life: it leaves `updated_at` alone and sets `modified_at`. */
+  async update(
+    id: number,
+    changes: { replication_status?: string; disabled?: boolean; disabled_reason?: string | null },
+  ): Promise<void> {
+    const columns = (['replication_status', 'disabled', 'disabled_reason'] as const).filter(
+      (column) => changes[column] !== undefined,
+    );
+    const when = changes.disabled === undefined ? 'updated_at' : 'modified_at';
+    await this.#session.write(
+      `update services set ${columns.map((column) => `${column} = ?, `).join('')}${when} = ${nowSql}
+       where id = ? and deleted = false`,
+      [...columns.map((column) => changes[column] ?? null), id],
+    );
+  }
+
+  async minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }> {
+    const rows = await this.#session.read<{ rpc: string | null; object: string | null }>(
+      `select distinct rpc_current_version as rpc, object_current_version as object from services
+       where deleted = false${binary === undefined ? '' : ' and "binary" = ?'}`,
+      binary === undefined ? [] : [binary],
+    );
+    return {
+      rpc: smallestVersion(rows.map(({ rpc }) => rpc)),
+      object: smallestVersion(rows.map(({ object }) => object)),
+    };
+  }
+}
+
+async function insert(tx: Session, registration: ServiceRegistration): Promise<{ service: Service; joined: boolean }> {
+  const { rows } = await tx.write<Service>(
+    `insert into services (created_at, deleted, uuid, host, "binary", topic, report_count, disabled, availability_zone,
+       rpc_current_version, object_current_version, cluster_name, replication_status, frozen)
+     values (${nowSql}, false, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 'not-capable', false) returning *`,
+    [
+      randomUUID(),
+      registration.host,
+      registration.binary,
+      registration.topic,
+      registration.disabledIfNew,
+      registration.availabilityZone,
+      registration.rpcVersion,
+      registration.objectVersion,
+      registration.clusterName,
+    ],
+  );
+  return { service: only(rows), joined: registration.clusterName !== null };
+}
+
+async function refresh(
+  tx: Session,
+  found: Service,
+  { rpcVersion, objectVersion, clusterName }: ServiceRegistration,
+): Promise<{ service: Service; joined: boolean }> {
+  const { rows } = await tx.write<Service>(
+    `update services set rpc_current_version = ?, object_current_version = ?, updated_at = ${nowSql},
+       cluster_name = coalesce(nullif(cluster_name, ''), ?::text), uuid = coalesce(uuid, ?::text)
+     where id = ? returning *`,
+    [rpcVersion, objectVersion, clusterName, randomUUID(), found.id],
+  );
+  return { service: only(rows), joined: clusterName !== null && (found.cluster_name ?? '') === '' };
+}
+
+function only<T>(rows: readonly T[]): T {
+  if (rows[0] === undefined) throw new Error('a statement that returns its row returned none');
+  return rows[0];
+}
