@@ -1,0 +1,193 @@
+import { DatabaseError, type Repositories } from '../../src/db/database.ts';
+import type { OutboxMessage } from '../../src/db/ports/custody.ts';
+import { now } from '../../src/db/ports/resources.ts';
+import type { GlanceOwner, ResourceRepositories, UserMessage } from '../../src/db/ports/resources.ts';
+import type { Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
+
+type Values = Record<string, string | null>;
+
+/** What the database holds, as plain data: a transaction is a copy that is put in place or dropped. */
+export interface Tables {
+  volumes: Record<string, Volume>;
+  snapshots: Record<string, Snapshot>;
+  volumeTypes: Record<string, VolumeType>;
+  /** `metadata <id>`, `admin_metadata <id>`, `glance <id>`. */
+  values: Record<string, Values>;
+  /** `in_use` by `<project> <resource>`. */
+  quotas: Record<string, number>;
+  /** `<type> <id>` → status. */
+  workers: Record<string, string>;
+  messages: UserMessage[];
+  outbox: OutboxMessage[];
+  entry: { outcome: string | null; detail: string | null };
+}
+
+/** The database's clock: it stands, so that two runs can be compared. */
+export const CLOCK = '2026-01-02 03:04:05.000006';
+
+/** Called around every statement; what it throws is what the statement throws. */
+export type StatementHook = (name: string, when: 'before' | 'after') => void;
+
+/**
+ * The ports on Cinder's own tables in memory, small and faithful: a deleted row is not found, an update compares what
+ * it is told to, a quota is what its deltas add up to. A statement that is missing here fails the test by its name.
+ */
+export class FakeResources {
+  tables: Tables;
+  hook: StatementHook = () => undefined;
+
+  constructor(tables: Partial<Tables> = {}) {
+    const empty = { volumes: {}, snapshots: {}, volumeTypes: {}, values: {}, quotas: {}, workers: {} };
+    this.tables = { ...empty, messages: [], outbox: [], entry: { outcome: null, detail: null }, ...tables };
+  }
+
+  /** Each statement for itself. */
+  readonly statements: Repositories = this.#hooked(() => this.tables);
+
+  /** All or nothing. `commit` is a statement of its own for the hook: `after` it, the answer is lost, not the write. */
+  async transaction<T>(work: (statements: Repositories) => Promise<T>): Promise<T> {
+    const draft = structuredClone(this.tables);
+    const result = await work(this.#hooked(() => draft));
+    this.hook('commit', 'before');
+    this.tables = draft;
+    this.hook('commit', 'after');
+    return result;
+  }
+
+  #hooked(tables: () => Tables): Repositories {
+    const repository = (family: string): object =>
+      new Proxy(repositories(tables())[family] ?? {}, {
+        get:
+          (target, name) =>
+          (...args: unknown[]) =>
+            this.#statement(`${family}.${String(name)}`, target, name, args),
+      });
+    return new Proxy({} as Repositories, {
+      get: (_target, family) => (typeof family === 'string' ? repository(family) : undefined),
+    });
+  }
+
+  async #statement(name: string, target: object, key: string | symbol, args: unknown[]): Promise<unknown> {
+    const statement: unknown = Reflect.get(target, key);
+    if (typeof statement !== 'function') throw new Error(`fake-resources has no ${name}`);
+    this.hook(name, 'before');
+    const result: unknown = await Reflect.apply(statement, target, args);
+    this.hook(name, 'after');
+    return structuredClone(result);
+  }
+}
+
+/** The hook's error for a database whose answer got lost, or that went away. */
+export function lostAnswer(name: string): DatabaseError {
+  return new DatabaseError(`${name}: connection lost`, { outcome: 'unknown' });
+}
+
+function repositories(tables: Tables): Record<string, object | undefined> {
+  return {
+    ...(resources(tables) as unknown as Record<string, object>),
+    journal: {
+      finish: (_claim: unknown, outcome: string, detail: string | null) =>
+        answer(() => void (tables.entry = { outcome, detail })),
+    },
+    outbox: {
+      add: (messages: readonly OutboxMessage[]) => answer(() => void tables.outbox.push(...messages)),
+    },
+  };
+}
+
+type Fakes = { readonly [Family in keyof ResourceRepositories]: Partial<ResourceRepositories[Family]> };
+
+function resources(tables: Tables): Fakes {
+  return {
+    volumes: volumes(tables),
+    snapshots: {
+      get: (id) => answer(() => alive(tables.snapshots[id])),
+      ofVolume: (volumeId) =>
+        answer(() => Object.values(tables.snapshots).filter((row) => row.volume_id === volumeId && !row.deleted)),
+      update: (id, changes, expected) => answer(() => update(tables.snapshots, id, changes, expected)),
+      destroy: (id) => answer(() => destroy(tables.snapshots, id)),
+      metadata: (id) => answer(() => tables.values[`metadata ${id}`] ?? {}),
+    },
+    volumeTypes: { get: (id) => answer(() => tables.volumeTypes[id] ?? null) },
+    attachments: { ofVolume: () => answer(() => []) },
+    glanceMetadata: {
+      of: (owner) => answer(() => tables.values[glanceKey(owner)] ?? {}),
+      copy: (from, to) =>
+        answer(() => {
+          const values = { ...tables.values[glanceKey(from)], ...tables.values[glanceKey(to)] };
+          if (Object.keys(values).length > 0) tables.values[glanceKey(to)] = values;
+        }),
+      remove: (owner) => answer(() => void Reflect.deleteProperty(tables.values, glanceKey(owner))),
+    },
+    quotas: {
+      adjust: (project, deltas) =>
+        answer(() => {
+          for (const [resource, delta] of Object.entries(deltas)) {
+            tables.quotas[`${project} ${resource}`] = (tables.quotas[`${project} ${resource}`] ?? 0) + delta;
+          }
+        }),
+    },
+    workers: {
+      create: (type, id, status) => answer(() => void (tables.workers[`${type} ${id}`] = status)),
+      drop: (type, id) => answer(() => void Reflect.deleteProperty(tables.workers, `${type} ${id}`)),
+    },
+    messages: { create: (message) => answer(() => void tables.messages.push(message)) },
+  };
+}
+
+function volumes(tables: Tables): Fakes['volumes'] {
+  return {
+    get: (id) => answer(() => alive(tables.volumes[id])),
+    update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
+    destroy: (id) =>
+      answer(() => {
+        destroy(tables.volumes, id);
+        for (const row of Object.values(tables.snapshots)) if (row.volume_id === id) destroy(tables.snapshots, row.id);
+        for (const kind of ['metadata', 'admin_metadata', 'glance']) delete tables.values[`${kind} ${id}`];
+      }),
+    metadata: (id, kind) => answer(() => tables.values[`${kind} ${id}`] ?? {}),
+    mergeMetadata: (id, kind, changes) =>
+      answer(() => {
+        const merged = Object.entries({ ...tables.values[`${kind} ${id}`], ...changes });
+        tables.values[`${kind} ${id}`] = Object.fromEntries(merged.filter(([, value]) => value !== null));
+      }),
+    provisionedByLocation: (locations) => answer(() => new Map(locations.map((location) => [location, 0]))),
+  };
+}
+
+function update<Row extends Volume | Snapshot>(
+  rows: Record<string, Row>,
+  id: string,
+  changes: object,
+  expected: object = {},
+): number {
+  const row = alive(rows[id]);
+  if (row === null || !fits(row, expected)) return 0;
+  const values = Object.entries(changes).map(([column, value]) => [column, value === now ? CLOCK : value] as const);
+  rows[id] = { ...row, ...Object.fromEntries(values) };
+  return 1;
+}
+
+function fits(row: object, expected: object): boolean {
+  return Object.entries(expected).every(([column, value]: [string, unknown]) => {
+    const found: unknown = Reflect.get(row, column);
+    return Array.isArray(value) ? value.includes(found) : value === found;
+  });
+}
+
+function destroy<Row extends Volume | Snapshot>(rows: Record<string, Row>, id: string): void {
+  const row = rows[id];
+  if (row !== undefined) rows[id] = { ...row, status: 'deleted', deleted: true };
+}
+
+function alive<Row extends { readonly deleted: boolean }>(row: Row | undefined): Row | null {
+  return row === undefined || row.deleted ? null : row;
+}
+
+function glanceKey(owner: GlanceOwner): string {
+  return `glance ${'volumeId' in owner ? owner.volumeId : owner.snapshotId}`;
+}
+
+function answer<T>(statement: () => T): Promise<T> {
+  return Promise.resolve(statement());
+}

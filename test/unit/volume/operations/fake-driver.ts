@@ -1,0 +1,111 @@
+import { lockNames } from '../../../../src/coordination/lock-names.ts';
+import type { LockName } from '../../../../src/coordination/lock-names.ts';
+import type { CinderError } from '../../../../src/domain/exceptions.ts';
+import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
+import type { CloneSource, VolumeDriver } from '../../../../src/drivers/volume-driver.ts';
+import { SHARE } from './rows.ts';
+
+type Step = 'place' | 'create' | 'remove' | 'clone' | 'snapshots.create' | 'snapshots.remove';
+
+/**
+ * A share as a map of names to contents. Every method gives the same end state however often it is called, as the port
+ * demands, refuses to work without the locks it names, and throws what `fails` says after it did half of its work.
+ */
+export class FakeDriver implements VolumeDriver {
+  readonly name = 'fake driver';
+  readonly files = new Map<string, string>();
+  readonly fails = new Map<string, CinderError>();
+  readonly calls: string[] = [];
+  held: ReadonlySet<LockName> = new Set();
+  hook: (name: string, when: 'before' | 'after') => void = () => undefined;
+
+  readonly info = {
+    driverClass: 'fake',
+    version: '1',
+    activeActive: true,
+    prefix: 'nfs',
+    storageProtocol: 'nfs',
+    sharedTargets: false,
+  };
+
+  readonly snapshots = {
+    create: (snapshot: Snapshot, volume: Volume) =>
+      this.#step('snapshots.create', snapshot.id, [volume.id], () => {
+        this.files.set(snapshot.id, `snapshot of ${volume.id}`);
+        return { provider_id: 'made', adminMetadata: { format: 'qcow2' } };
+      }),
+    remove: (snapshot: Snapshot, volume: Volume) =>
+      this.#step('snapshots.remove', snapshot.id, [volume.id], () => {
+        this.files.delete(snapshot.id);
+        return { adminMetadata: { format: 'raw' } };
+      }),
+  };
+
+  readonly clone = {
+    create: (volume: Volume, source: CloneSource) =>
+      this.#step('clone', volume.id, [volume.id, source.volume.id], () => {
+        const from = source.kind === 'snapshot' ? source.snapshot.id : source.volume.id;
+        this.#make(volume, `copy of ${from}`);
+        return { adminMetadata: { format: 'raw' } };
+      }),
+  };
+
+  locksForVolume(volumeId: string): readonly LockName[] {
+    return [lockNames.driverVolume('nfs', volumeId)];
+  }
+
+  locations(): readonly string[] {
+    return [SHARE];
+  }
+
+  place(): Promise<{ provider_location: string }> {
+    return this.#step('place', '', [], () => ({ provider_location: SHARE }));
+  }
+
+  create(volume: Volume): Promise<{ adminMetadata: Record<string, string> }> {
+    return this.#step('create', volume.id, [volume.id], () => {
+      this.#make(volume, 'empty');
+      return { adminMetadata: { format: 'raw' } };
+    });
+  }
+
+  remove(volume: Volume): Promise<void> {
+    return this.#step('remove', volume.id, [volume.id], () => void this.files.delete(volume.id));
+  }
+
+  stats(): never {
+    throw new Error('not here');
+  }
+
+  start(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  health(): { ok: true } {
+    return { ok: true };
+  }
+
+  #make(volume: Volume, content: string): void {
+    if (volume.provider_location === null) throw new Error('a file without a place in its row');
+    this.files.set(volume.id, content);
+  }
+
+  async #step<T>(step: Step, id: string, volumes: readonly string[], work: () => T): Promise<T> {
+    for (const name of volumes.flatMap((volume) => this.locksForVolume(volume))) {
+      if (!this.held.has(name)) throw new Error(`${step} without the lock ${name}`);
+    }
+    this.calls.push(`${step} ${id}`.trim());
+    await Promise.resolve();
+    this.hook(`driver.${step}`, 'before');
+    const failure = this.fails.get(`${step} ${id}`) ?? this.fails.get(step);
+    if (failure !== undefined && step.endsWith('remove')) throw failure;
+    const result = work();
+    if (failure !== undefined) throw failure;
+    this.hook(`driver.${step}`, 'after');
+    return result;
+  }
+}
