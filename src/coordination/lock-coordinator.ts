@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { abortReason, childAbort, delay } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Health } from '../kernel/component.ts';
@@ -60,6 +61,8 @@ export class LockCoordinator implements Coordinator {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#marginMs = options.marginMs;
+    // Every wait listens; their number is no leak.
+    setMaxListeners(0, this.#stopping.signal);
   }
 
   get guarantees(): Guarantees {

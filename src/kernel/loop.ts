@@ -1,4 +1,4 @@
-import { delay } from './abort.ts';
+import { delay, raceAbort } from './abort.ts';
 
 /** A periodic task: `run` is kept, its wait can be cut short, and `stop` waits for the turn under way. */
 export class Loop {
@@ -33,10 +33,11 @@ export class Loop {
     this.#wake.abort();
   }
 
-  /** Ends the loop; resolves when the round under way (whose signal aborts) has ended. */
-  async stop(): Promise<void> {
+  /** Ends the loop; resolves when the round under way (whose signal aborts) has ended, or is left behind by `force`. */
+  async stop(force?: AbortSignal): Promise<void> {
     this.#stopping.abort(new Error('loop stopped'));
-    await this.#running;
+    if (force === undefined) await this.#running;
+    else if (this.#running !== undefined) await raceAbort(this.#running, force).catch(() => undefined);
   }
 
   async #run(firstAfterMs: number): Promise<void> {

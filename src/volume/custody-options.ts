@@ -50,7 +50,7 @@ export interface CustodyTimings {
 export const defaultTimings: CustodyTimings = {
   incarnationHeartbeatMs: 2_000,
   presumedDeadAfterMs: 10_000,
-  takeoverIntervalMs: 2_000,
+  takeoverIntervalMs: 500,
   reconcileIntervalMs: 60_000,
   reconcileOlderThanMs: 300_000,
   lockWaitWarningMs: 60_000,

@@ -26,8 +26,8 @@ export class Housekeeping implements Component {
     return Promise.resolve();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  stop(how: { force: AbortSignal }): Promise<void> {
+    return this.#loop.stop(how.force);
   }
 
   health(): Health {

@@ -1,3 +1,4 @@
+import { DatabaseError } from '../db/database.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { CustodyOptions } from './custody-options.ts';
@@ -29,8 +30,8 @@ export class IncarnationBeat implements Component {
     this.#loop.start(timings.incarnationHeartbeatMs);
   }
 
-  async stop(): Promise<void> {
-    await this.#loop.stop();
+  async stop(how: { force: AbortSignal }): Promise<void> {
+    await this.#loop.stop(how.force);
     if (this.#lastBeatMs === Number.NEGATIVE_INFINITY) return;
     await this.#options.db.incarnations.remove(this.#options.incarnation.id);
   }
@@ -42,7 +43,13 @@ export class IncarnationBeat implements Component {
 
   async #beat(): Promise<void> {
     const { db, incarnation, timings, clock, log } = this.#options;
-    await db.incarnations.beat(incarnation.id);
+    try {
+      await db.incarnations.beat(incarnation.id);
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error.outcome !== 'failed') throw error;
+      // Somebody took our row away after a long silence.
+      await db.incarnations.register(incarnation);
+    }
     if (this.#silentMs() > timings.presumedDeadAfterMs) {
       log.warn({ silent_ms: Math.round(this.#silentMs()) }, 'was silent for long: others may have taken our work over');
     }

@@ -39,7 +39,7 @@ export class OutboxPump implements Component {
 
   /** Sends what is there; what cannot be sent before `force` stays in the outbox, for a successor. */
   async stop(how: { force: AbortSignal }): Promise<void> {
-    await this.#loop.stop();
+    await this.#loop.stop(how.force);
     if (!how.force.aborted) await this.#turn(how.force).catch((err: unknown) => this.#failed(err));
   }
 

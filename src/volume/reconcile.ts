@@ -61,8 +61,8 @@ export class Reconciler implements Component {
     return Promise.resolve();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  stop(how: { force: AbortSignal }): Promise<void> {
+    return this.#loop.stop(how.force);
   }
 
   health(): Health {

@@ -36,8 +36,8 @@ export class Takeover implements Component {
     return Promise.resolve();
   }
 
-  stop(): Promise<void> {
-    return this.#loop.stop();
+  stop(how: { force: AbortSignal }): Promise<void> {
+    return this.#loop.stop(how.force);
   }
 
   health(): Health {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { FifoSemaphore } from '../../src/kernel/fifo-semaphore.ts';
 import type { Health } from '../../src/kernel/component.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
@@ -69,6 +70,7 @@ export class FakeDatabase implements Database {
 
   constructor(server: FakeServer) {
     this.#server = server;
+    setMaxListeners(0, this.#never);
   }
 
   /** From now on no statement of this connection begins, none that runs commits, and none answers. */
@@ -99,6 +101,10 @@ export class FakeDatabase implements Database {
 
   transaction<T>(work: (statements: Repositories) => Promise<T>): Promise<T> {
     return this.#atomically('transaction', (tables) => work(repositories(directly(tables, this.#server))));
+  }
+
+  time(): Promise<string> {
+    return this.#atomically('time', () => Promise.resolve(new Date().toISOString()));
   }
 
   readonly #own = repositories((name, statement) =>
@@ -275,7 +281,8 @@ function custody(run: Run): CustodyRepositories {
       beat: (id) =>
         run('incarnations.beat', (tables) => {
           const row = tables.beats.get(id);
-          if (row !== undefined) row.atMs = performance.now();
+          if (row === undefined) throw new DatabaseError('no such incarnation', { outcome: 'failed' });
+          row.atMs = performance.now();
         }),
       list: () =>
         run('incarnations.list', (tables) =>

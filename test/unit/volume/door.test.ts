@@ -149,10 +149,29 @@ describe('unknown outcomes', () => {
     expect(tries).toBe(3);
   });
 
+  it('runs an entry again that was handed to it while it was giving it back', async () => {
+    world.volume('v1');
+    let tries = 0;
+    const operation = failing('r', () => {
+      tries += 1;
+      if (tries > 1) return null;
+      const [row] = world.server.tables.entries.values();
+      if (row !== undefined) replica.door.runEntry(row);
+      return new Error('odd');
+    });
+    // Without take-over nobody else would ever run it.
+    const replica: Replica = await world.replica({ operations: [operation], background: false });
+    await replica.receive('v1');
+    await eventually(() => atRest() && world.status('v1') === 'available');
+  });
+
   it('goes on here when giving back fails', async () => {
     world.volume('v1');
     let tries = 0;
-    const replica = await world.replica({ operations: [failing('r', () => (++tries < 2 ? new Error('odd') : null))] });
+    const replica = await world.replica({
+      operations: [failing('r', () => (++tries < 2 ? new Error('odd') : null))],
+      background: false,
+    });
     replica.db.fault('journal.giveBack', 'lost-before');
     await replica.receive('v1');
     await eventually(() => atRest() && world.status('v1') === 'available');
@@ -168,6 +187,9 @@ describe('unknown outcomes', () => {
       await eventually(() => atRest());
       expect(world.status('v1')).toBe('available');
       expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
+      // Seen through by the first runner: nothing was given back for somebody to look at.
+      expect(replica.passed).toContain('settled');
+      expect(replica.passed.filter((step) => step === 'locked')).toHaveLength(1);
       expect(world.made).toHaveLength(1);
       expect(world.sent).toHaveLength(1);
     },
@@ -195,9 +217,12 @@ describe('locks and slots', () => {
     });
     await replica.receive('busy');
     await eventually(() => replica.door.status().some(({ state }) => state === 'locking'));
+    const [row] = world.server.tables.entries.values();
+    if (row !== undefined) replica.door.runEntry(row);
     await replica.receive('free');
     await eventually(() => world.status('free') === 'available');
     expect(world.status('busy')).toBe('creating');
+    expect(replica.coordinator.local().waiting, 'carried once').toHaveLength(1);
     await lease.release();
     await eventually(() => world.status('busy') === 'available');
   });

@@ -155,3 +155,15 @@ describe('an owner that is only silent', () => {
     expectOneEnd(world, 'silent');
   });
 });
+
+describe('an incarnation', () => {
+  it('that was taken for dead for long comes back: registered again, and serving', async () => {
+    const world = newWorld();
+    const replica = await world.replica();
+    world.server.tables.beats.delete(replica.id);
+    await eventually(() => world.server.tables.beats.has(replica.id));
+    await replica.receive('v1', 'm1');
+    await eventually(() => isOver(world));
+    expectOneEnd(world, 'come back');
+  });
+});

@@ -1,0 +1,98 @@
+import { Type } from '@sinclair/typebox';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Snapshot } from '../../../src/domain/rows.ts';
+import type { Operation } from '../../../src/volume/operation.ts';
+import { eventually } from '../../support/poll.ts';
+import { backend, fill, locksOf, World, type Replica } from './replica.ts';
+
+let world: World;
+beforeEach(() => {
+  world = new World();
+});
+afterEach(() => world.stop());
+
+const { signal } = new AbortController();
+
+/** Two replicas that serve the closed list's methods by doing nothing on the backend. */
+async function twoReplicas(isCreatedEmpty = false): Promise<readonly [Replica, Replica]> {
+  const operations = [
+    fill(world, 'r', { name: 'create_volume' }),
+    noting('delete_volume'),
+    noting('create_snapshot'),
+    noting('delete_snapshot'),
+  ];
+  const reconcile = { isCreatedEmpty: () => Promise.resolve(isCreatedEmpty) };
+  const options = { operations, reconcile };
+  return [await world.replica(options), await world.replica(options)];
+}
+
+function noting(name: string): Operation {
+  const id = (args: object): string => (Object.values(args)[0] as { id: string }).id;
+  return fill(world, 'r', {
+    name,
+    args: Type.Object({}),
+    resource: (args) => ({ type: name.endsWith('volume') ? 'Volume' : 'Snapshot', id: id(args) }),
+    locks: (args) => Promise.resolve(locksOf(id(args))),
+    load: () => Promise.resolve({ nothingToDo: 'noted' }),
+  });
+}
+
+function snapshot(id: string, status: string): void {
+  const row = { id, volume_id: 'v', status, updated_at: null, created_at: '2026-01-01 00:00:00' };
+  world.server.tables.snapshots.set(id, row as unknown as Snapshot);
+}
+
+function taken(): readonly string[] {
+  return [...world.server.tables.entries.values()].map(({ method, resourceId }) => `${method} ${resourceId}`).sort();
+}
+
+describe('reconciliation', () => {
+  it('makes one entry of each lost request, although two replicas look at once', async () => {
+    world.volume('clone', { source_volid: 'source' });
+    world.volume('gone', { status: 'deleting' });
+    snapshot('s1', 'creating');
+    snapshot('s2', 'deleting');
+    const replicas = await twoReplicas();
+    await Promise.all(replicas.map(({ custody }) => custody.reconciler.turn(signal)));
+    expect(taken()).toEqual(['create_snapshot s1', 'create_volume clone', 'delete_snapshot s2', 'delete_volume gone']);
+    await eventually(() => world.status('clone') === 'available');
+    await eventually(() => [...world.server.tables.entries.values()].every(({ outcome }) => outcome === 'done'));
+    expect([...world.server.tables.entries.values()].map(({ origin, claim }) => [origin, claim])).toEqual(
+      taken().map(() => ['reconcile', 1]),
+    );
+  });
+
+  it('leaves alone what is young, carried, in another state or of another backend', async () => {
+    world.volume('young', { source_volid: 's', age_ms: 1_000 } as object);
+    world.volume('reserved', { status: 'reserved' });
+    world.volume('elsewhere', { source_volid: 's', host: 'other@nfs#pool' });
+    world.volume('carried', { source_volid: 's' });
+    const [one] = await twoReplicas();
+    const lease = await one.coordinator.acquire(locksOf('carried'), { waitMs: 'forever', signal });
+    await one.receive('carried', 'm1', 'create_volume');
+    await one.custody.reconciler.turn(signal);
+    expect(taken()).toEqual(['create_volume carried']);
+    await lease.release();
+  });
+
+  it('never guesses what a volume without a source is made from', async () => {
+    world.volume('v1');
+    const [careful] = await twoReplicas(false);
+    await careful.custody.reconciler.turn(signal);
+    expect(taken()).toEqual([]);
+    const [knowing] = await twoReplicas(true);
+    await knowing.custody.reconciler.turn(signal);
+    await eventually(() => world.status('v1') === 'available');
+  });
+
+  it('does not take up the same state of a row again', async () => {
+    world.volume('gone', { status: 'deleting' });
+    const [one] = await twoReplicas();
+    for (let turn = 0; turn < 3; turn += 1) {
+      await one.custody.reconciler.turn(signal);
+      await eventually(() => one.door.status().length === 0);
+    }
+    expect(taken()).toEqual(['delete_volume gone']);
+    expect([...world.server.tables.entries.values()][0]).toMatchObject({ backend, claim: 1 });
+  });
+});
