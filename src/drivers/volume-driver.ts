@@ -11,6 +11,8 @@ export interface DriverWork extends StepGuard {
   commitPoint(name: string): Promise<void>;
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
+  /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
+  adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string>>>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 

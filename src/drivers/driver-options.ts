@@ -1,0 +1,17 @@
+import type { Clock } from '../kernel/clock.ts';
+import type { Logger } from '../log/logger.ts';
+import type { RemoteFsOptions } from './remotefs/settings.ts';
+
+/** What every driver is made of. */
+export interface DriverOptions {
+  /** The backend's name: its section in cinder.conf. */
+  readonly name: string;
+  /** The backend's option values; `BackendSettings` fits. */
+  readonly options: RemoteFsOptions;
+  /** `state_path`. */
+  readonly stateDir: string;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** The share helper's file; found by itself otherwise. */
+  readonly helperEntry?: string;
+}

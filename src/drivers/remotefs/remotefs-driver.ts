@@ -1,0 +1,164 @@
+import { lockNames, type LockName } from '../../coordination/lock-names.ts';
+import { CinderError } from '../../domain/exceptions.ts';
+import type { Volume } from '../../domain/rows.ts';
+import type { Health } from '../../kernel/component.ts';
+import { messageOf } from '../../kernel/errors.ts';
+import type { StepGuard } from '../exec.ts';
+import type {
+  CloneAbility,
+  DriverInfo,
+  DriverStats,
+  DriverWork,
+  Placement,
+  PlacementRequest,
+  SnapshotAbility,
+  VolumeDriver,
+  VolumeModelUpdate,
+} from '../volume-driver.ts';
+import { Capacity } from './capacity.ts';
+import { cloneVolume } from './clone.ts';
+import { createVolume } from './create-volume.ts';
+import { deleteVolume } from './delete-volume.ts';
+import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
+import type { RemoteFsParts } from './parts.ts';
+import { chooseShare, type PlacementRules } from './placement.ts';
+import type { Share } from './shares.ts';
+import { createSnapshot } from './snapshot-create.ts';
+import { deleteSnapshot } from './snapshot-delete.ts';
+
+/** Volumes as files on shared folders: what all RemoteFS drivers have in common. */
+export class RemoteFsDriver implements VolumeDriver {
+  readonly name: string;
+  readonly info: DriverInfo;
+  readonly snapshots?: SnapshotAbility;
+  readonly clone?: CloneAbility;
+  readonly #parts: RemoteFsParts;
+  readonly #rules: PlacementRules;
+  readonly #capacity: Capacity;
+  readonly #onDecided: (fileMode: number) => void;
+  #problem: string | undefined = 'not started';
+
+  constructor(info: DriverInfo, backend: string, parts: RemoteFsParts, onDecided: (fileMode: number) => void) {
+    this.name = `driver ${backend}`;
+    this.info = info;
+    this.#parts = parts;
+    this.#onDecided = onDecided;
+    this.#capacity = new Capacity(parts);
+    const { reservedPercentage, maxOverSubscriptionRatio, nfsSnapshotSupport } = parts.options;
+    this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
+    if (nfsSnapshotSupport) {
+      this.snapshots = {
+        create: (snapshot, volume, work) => createSnapshot(parts, snapshot, volume, work),
+        remove: (snapshot, volume, work) => deleteSnapshot(parts, snapshot, volume, work),
+      };
+      this.clone = { create: (volume, source, work) => cloneVolume(parts, volume, source, work) };
+    }
+  }
+
+  /** Mounts the shares, decides about permissions, and makes the folders for unfinished files. */
+  async start(signal: AbortSignal): Promise<void> {
+    const guard = { signal, provableUntilMs: () => Number.POSITIVE_INFINITY };
+    try {
+      if (!Number.isFinite(this.#rules.maxOverSubscriptionRatio))
+        throw noRatio(this.#parts.options.maxOverSubscriptionRatio);
+      const shares = await this.#parts.mounts.load();
+      await this.#parts.share.start(signal);
+      const mounted = await this.#mountAll(shares, guard);
+      const [first] = mounted;
+      if (first === undefined) throw new CinderError('NfsNoSharesMounted', {}, { outcome: 'not-started' });
+      await this.#decide(first, guard);
+      for (const share of mounted) await this.#ensureTempFolder(share, guard);
+      this.#problem = undefined;
+    } catch (error) {
+      this.#problem = messageOf(error);
+      throw error;
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#problem = 'stopped';
+    await this.#parts.share.stop();
+  }
+
+  health(): Health {
+    return this.#problem === undefined ? this.#parts.share.health() : { ok: false, detail: this.#problem };
+  }
+
+  locations(): readonly string[] {
+    return this.#parts.mounts.shares().map(({ location }) => location);
+  }
+
+  locksForVolume(volumeId: string): readonly LockName[] {
+    return [lockNames.driverVolume(this.info.prefix, volumeId)];
+  }
+
+  async place(request: PlacementRequest, work: StepGuard): Promise<Placement> {
+    const candidates = await this.#capacity.candidates(request.provisioned, work);
+    return { provider_location: chooseShare(candidates, request.sizeGb, this.#rules).location };
+  }
+
+  create(volume: Volume, work: DriverWork): Promise<VolumeModelUpdate> {
+    return createVolume(this.#parts, volume, work);
+  }
+
+  remove(volume: Volume, work: DriverWork): Promise<void> {
+    return deleteVolume(this.#parts, volume, work);
+  }
+
+  async stats(guard: StepGuard, provisioned: ReadonlyMap<string, number>): Promise<DriverStats> {
+    const { total, shares } = await this.#capacity.report(provisioned, guard);
+    const { options } = this.#parts;
+    const capabilities = {
+      volume_backend_name: options.volumeBackendName ?? 'Generic_NFS',
+      vendor_name: 'Open Source',
+      driver_version: this.info.version,
+      storage_protocol: this.info.storageProtocol,
+      total_capacity_gb: total.totalGb,
+      free_capacity_gb: total.freeGb,
+      provisioned_capacity_gb: total.provisionedGb,
+      reserved_percentage: options.reservedPercentage,
+      max_over_subscription_ratio: this.#rules.maxOverSubscriptionRatio,
+      thin_provisioning_support: options.nfsSparsedVolumes,
+      thick_provisioning_support: !options.nfsSparsedVolumes,
+      QoS_support: false,
+      sparse_copy_volume: true,
+    };
+    return { capabilities, shares };
+  }
+
+  /** A share that cannot be mounted is left out, as long as one can. */
+  async #mountAll(shares: readonly Share[], guard: StepGuard): Promise<readonly Share[]> {
+    const mounted: Share[] = [];
+    for (const share of shares) {
+      try {
+        await this.#parts.mounts.ensure(share, guard);
+        mounted.push(share);
+      } catch (error) {
+        guard.signal.throwIfAborted();
+        this.#parts.log.error({ share: share.location, err: error }, 'the share is not available');
+      }
+    }
+    return mounted;
+  }
+
+  async #decide(first: Share, guard: StepGuard): Promise<void> {
+    const { mounts, share, options, log } = this.#parts;
+    const dir = mounts.folderOf(first.location);
+    const marked = await share.call('exists', { dir, name: secureIndicator }, guard);
+    const security = decideNasSecurity(options, marked);
+    if (mounts.remote) requireSnapshotsAllowed(security, options);
+    log.info({ ...security, marked }, 'NAS security was decided');
+    this.#onDecided(security.permissions ? fileModes.secure : fileModes.open);
+  }
+
+  async #ensureTempFolder({ location }: Share, guard: StepGuard): Promise<void> {
+    const dir = this.#parts.mounts.folderOf(location);
+    const mode = this.#parts.fileMode() === fileModes.secure ? 0o770 : 0o777;
+    await this.#parts.share.call('ensureTempFolder', { dir, mode }, guard);
+  }
+}
+
+function noRatio(value: string): CinderError {
+  const message = `max_over_subscription_ratio = ${value}: this driver needs a number.`;
+  return new CinderError('VolumeDriverException', { message }, { message, outcome: 'not-started' });
+}

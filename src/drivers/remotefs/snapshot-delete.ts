@@ -1,0 +1,111 @@
+import { CinderError } from '../../domain/exceptions.ts';
+import type { Snapshot, Volume } from '../../domain/rows.ts';
+import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
+import { infoOf, type Image, type VolumeChain, wholeChain } from './volume-chain.ts';
+import { withoutSnapshot } from './info-file.ts';
+import type { RemoteFsParts } from './parts.ts';
+import { requireDetached, requireKnownSnapshots, requireStatus } from './preconditions.ts';
+import { repairChain } from './repair-chain.ts';
+import { openFolder, type VolumeFolder } from './volume-folder.ts';
+import { backingName, snapshotFile } from './volume-names.ts';
+
+const deletable = ['available', 'in-use', 'backing-up', 'deleting', 'downloading'] as const;
+
+/**
+ * Removes a snapshot of a detached volume. Its file S holds what was written *after* it, so S is merged into its
+ * backing file B; then nothing needs S:
+ *
+ * 1. commit: S's data is written into B. S keeps it, so an interrupted commit is simply done again.
+ * 2. rebase: the image above S gets B as its backing file (where S is not the active image).
+ * 3. `.info`: the snapshot's entry goes; where S was active, B becomes it.
+ * 4. S is removed. Its name is never used again.
+ *
+ * From each point the next try goes on: until 3, S is named and there; after 3 it is a file that nothing uses.
+ */
+export async function deleteSnapshot(
+  parts: RemoteFsParts,
+  snapshot: Snapshot,
+  volume: Volume,
+  work: DriverWork,
+): Promise<VolumeModelUpdate> {
+  requireStatus(volume, deletable);
+  const folder = await openFolder(parts, volume, work);
+  const own = snapshotFile(folder.base, snapshot.id);
+  const first = await folder.look([own]);
+  if (!infoOf(first).snapshots.has(snapshot.id)) {
+    await requireKnownSnapshots(first, volume, work, snapshot.id);
+    return removeLeftOver(folder, first, own);
+  }
+  requireDetached(volume, 'deleting a snapshot');
+  const chain = await repairChain(parts, folder, await lookWhole(folder, first), snapshot.id);
+  const file = infoOf(chain).snapshots.get(snapshot.id) ?? own;
+  await merge(parts, folder, chain, { id: snapshot.id, file });
+  return formatAfter(chain, file);
+}
+
+/** Besides the chain: every file that `.info` names, for a chain that an interrupted predecessor left in two parts. */
+function lookWhole(folder: VolumeFolder, first: VolumeChain): Promise<VolumeChain> {
+  return folder.lookIdle(
+    [...infoOf(first).snapshots.values()].filter((name) => backingName(name, folder.base) === name),
+  );
+}
+
+async function merge(
+  parts: RemoteFsParts,
+  folder: VolumeFolder,
+  chain: VolumeChain,
+  snapshot: { readonly id: string; readonly file: string },
+): Promise<void> {
+  const images = chain.missing === null ? wholeChain(chain) : chain.images;
+  const at = images.findIndex(({ name }) => name === snapshot.file);
+  const image = images[at];
+  const below = images[at + 1];
+  const others = [...infoOf(chain).snapshots].filter(([id]) => id !== snapshot.id);
+  const isShared = others.some(([, file]) => file === snapshot.file);
+  if (image === undefined || isShared)
+    return forget(folder, chain, snapshot, undefined, image === undefined && !isShared);
+  // Stale: there is nothing to merge into. The active image stays, it is the volume.
+  if (below === undefined) return forget(folder, chain, snapshot, undefined, false);
+  await folder.work.commitPoint('snapshot-merge');
+  await folder.whileBusy(() => parts.qemu.commit(folder.path(image.name), folder.work));
+  const above = images[at - 1];
+  if (above !== undefined) await rebase(parts, folder, above, below);
+  return forget(folder, chain, snapshot, above === undefined ? below : undefined, true);
+}
+
+async function rebase(parts: RemoteFsParts, folder: VolumeFolder, above: Image, below: Image): Promise<void> {
+  await folder.work.commitPoint('snapshot-rebase');
+  await folder.whileBusy(() => parts.qemu.renameBacking(folder.path(above.name), below, folder.work));
+  const now = await folder.inspect(above.name);
+  if (now?.header?.backingFile === below.name && now.header.backingFormat === below.format) return;
+  const message = `${above.name} does not have ${below.name} as its backing file after the rebase.`;
+  throw new CinderError('RemoteFSException', {}, { message, outcome: 'unknown' });
+}
+
+/** The end: `.info` without the snapshot, then its file, if nothing uses that any more. */
+async function forget(
+  folder: VolumeFolder,
+  chain: VolumeChain,
+  snapshot: { readonly id: string; readonly file: string },
+  active: Image | undefined,
+  removeFile: boolean,
+): Promise<void> {
+  const owner = active?.facts ?? chain.images[0]?.facts ?? null;
+  await folder.writeInfo(withoutSnapshot(infoOf(chain), snapshot.id, active?.name), owner);
+  if (removeFile) await folder.unlink('snapshot-file', [snapshot.file]);
+}
+
+/** `.info` knows nothing of it: a file of its name is left over, unless the volume uses it all the same. */
+async function removeLeftOver(folder: VolumeFolder, chain: VolumeChain, own: string): Promise<VolumeModelUpdate> {
+  const named = [...infoOf(chain).snapshots.values()].includes(own);
+  const used = chain.images.some(({ name }) => name === own) || chain.missing === own;
+  if (chain.seen[own] !== null && !named && !used) await folder.unlink('snapshot-left-over', [own]);
+  return formatAfter(chain, undefined);
+}
+
+/** With the last overlay gone the volume has its base file's format again. */
+function formatAfter(chain: VolumeChain, removed: string | undefined): VolumeModelUpdate {
+  const left = chain.images.filter(({ name }) => name !== removed);
+  const [only] = left;
+  return left.length === 1 && only?.name === chain.base ? { adminMetadata: { format: only.format } } : {};
+}

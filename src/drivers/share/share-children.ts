@@ -1,0 +1,58 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { CallError, type CallGuard } from './call-guard.ts';
+import type { ShareVerbs } from './share-protocol.ts';
+
+const programs = new Set(['qemu-img', 'prlimit', 'mount']);
+const longestOutput = 4 * 1024 * 1024;
+/** Nothing of the service's environment; messages in English, and where mount and qemu-img are. */
+const environment = { LC_ALL: 'C', PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' };
+
+/** Programs that work on a share: each ends with the helper, with its call, and at its call's deadline. */
+export class ShareChildren {
+  readonly #alive = new Set<ChildProcess>();
+
+  /** Kills all, now. */
+  killAll(): void {
+    for (const child of this.#alive) child.kill('SIGKILL');
+  }
+
+  run(args: ShareVerbs['run']['args'], guard: CallGuard): Promise<ShareVerbs['run']['result']> {
+    if (!programs.has(args.argv[0]))
+      throw new CallError('REFUSED', `${args.argv[0]} is not for a share`, 'not-started');
+    guard.assert();
+    const [program, ...rest] = supervised(args.argv, args.asRoot);
+    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: environment, cwd: '/' });
+    this.#alive.add(child);
+    const kill = (): void => void child.kill('SIGKILL');
+    const timer = setTimeout(kill, args.timeoutMs);
+    guard.signal.addEventListener('abort', kill, { once: true });
+    return ended(child).finally(() => {
+      clearTimeout(timer);
+      guard.signal.removeEventListener('abort', kill);
+      this.#alive.delete(child);
+    });
+  }
+}
+
+/** `setpriv` asks the kernel to kill the program with us; sudo's own process cannot be killed, its child then is. */
+function supervised(argv: readonly [string, ...string[]], asRoot: boolean): readonly [string, ...string[]] {
+  const bound = ['setpriv', '--pdeathsig', 'KILL', '--', ...argv] as const;
+  return asRoot && process.getuid?.() !== 0 ? ['sudo', '-n', ...bound] : bound;
+}
+
+function ended(child: ChildProcess): Promise<ShareVerbs['run']['result']> {
+  const stdout = collect(child.stdout);
+  const stderr = collect(child.stderr);
+  return new Promise((resolve, reject) => {
+    child.once('error', (error) => reject(new CallError('ESPAWN', error.message, 'not-started')));
+    child.once('close', (exitCode) => resolve({ exitCode, stdout: stdout(), stderr: stderr() }));
+  });
+}
+
+function collect(stream: NodeJS.ReadableStream | null): () => string {
+  let text = '';
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    if (text.length < longestOutput) text += chunk;
+  });
+  return () => text;
+}

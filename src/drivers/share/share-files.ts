@@ -1,0 +1,192 @@
+import { constants } from 'node:fs';
+import { link, lstat, mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
+import { isErrno } from '../../kernel/errors.ts';
+import { CallError, type CallGuard } from './call-guard.ts';
+import { pathIn, tagOfTemp, type AllowedFolders } from './share-paths.ts';
+import { freshnessFile, tempFolder, type CommitArgs, type FileOwner, type ShareVerbs } from './share-protocol.ts';
+
+type Args<V extends keyof ShareVerbs> = ShareVerbs[V]['args'];
+type Result<V extends keyof ShareVerbs> = ShareVerbs[V]['result'];
+
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+const zeroBlock = 1024 * 1024;
+
+/** The helper's work on files: every change of a share is one of these. */
+export class ShareFiles {
+  readonly #allowed: AllowedFolders;
+
+  constructor(allowed: AllowedFolders) {
+    this.#allowed = allowed;
+  }
+
+  async statfs({ dir }: Args<'statfs'>): Promise<Result<'statfs'>> {
+    const { bsize, blocks, bfree, bavail } = await statfs(pathIn(this.#allowed, dir));
+    return { totalBytes: blocks * bsize, freeBytes: bfree * bsize, availableBytes: bavail * bsize };
+  }
+
+  async ensureFolder({ dir }: Args<'ensureFolder'>): Promise<null> {
+    await mkdir(pathIn(this.#allowed, dir)).catch(ignore('EEXIST'));
+    return null;
+  }
+
+  async ensureTempFolder({ dir, mode }: Args<'ensureTempFolder'>): Promise<null> {
+    const path = pathIn(this.#allowed, dir, tempFolder);
+    await mkdir(path, mode).catch(ignore('EEXIST'));
+    const handle = await open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      // The umask took bits away. Where the folder is somebody else's, its owner has seen to that.
+      if (((await handle.stat()).mode & 0o777) !== mode) await handle.chmod(mode).catch(ignore('EPERM'));
+    } finally {
+      await handle.close();
+    }
+    return null;
+  }
+
+  async exists({ dir, name }: Args<'exists'>): Promise<boolean> {
+    return (await this.#lengthOf(pathIn(this.#allowed, dir, name))) !== null;
+  }
+
+  async createFile(args: Args<'createFile'>, guard: CallGuard): Promise<Result<'createFile'>> {
+    const { dir, name, tag, temp, bytes, mode, fill, mayReplace } = args;
+    await this.removeTemps({ dir, base: name, tag, own: false }, guard);
+    const path = pathIn(this.#allowed, dir, name);
+    const present = await this.#lengthOf(path);
+    if (present === bytes) return { state: 'exists' };
+    if (present !== null && !mayReplace) return { state: 'conflict', bytes: present };
+    const handle = await this.#newTemp(dir, temp);
+    try {
+      await (fill === 'sparse' ? handle.truncate(bytes) : writeZeros(handle, bytes, guard));
+      await finish(handle, mode, null);
+    } finally {
+      await handle.close();
+    }
+    await this.#publish(dir, temp, name, present === null ? 'link' : 'rename', guard);
+    return { state: 'made' };
+  }
+
+  async commit(args: CommitArgs, guard: CallGuard): Promise<null> {
+    const { dir, temp, name, how, mode, owner, growTo } = args;
+    const handle = await open(pathIn(this.#allowed, dir, tempFolder, temp), O_RDWR | O_NOFOLLOW);
+    try {
+      if (growTo !== null && (await handle.stat()).size < growTo) await handle.truncate(growTo);
+      await finish(handle, mode, owner);
+    } finally {
+      await handle.close();
+    }
+    await this.#publish(dir, temp, name, how, guard);
+    return null;
+  }
+
+  async replaceFile(args: Args<'replaceFile'>, guard: CallGuard): Promise<null> {
+    const { dir, temp, name, text, mode, owner } = args;
+    const handle = await this.#newTemp(dir, temp);
+    try {
+      await handle.writeFile(text);
+      await finish(handle, mode, owner);
+    } finally {
+      await handle.close();
+    }
+    await this.#publish(dir, temp, name, 'rename', guard);
+    return null;
+  }
+
+  async unlink({ dir, names }: Args<'unlink'>, guard: CallGuard): Promise<null> {
+    const paths = names.map((name) => pathIn(this.#allowed, dir, name));
+    for (const path of paths) await guard.commit(() => unlink(path)).catch(ignore('ENOENT'));
+    await this.#syncFolder(dir);
+    return null;
+  }
+
+  async removeTemps({ dir, base, tag, own }: Args<'removeTemps'>, guard: CallGuard): Promise<null> {
+    const folder = pathIn(this.#allowed, dir, tempFolder);
+    for (const name of await readdir(folder)) {
+      const owner = tagOfTemp(name, base);
+      if (owner === undefined || (owner === tag) !== own) continue;
+      guard.assert();
+      await unlink(pathIn(this.#allowed, dir, tempFolder, name)).catch(ignore('ENOENT'));
+    }
+    return null;
+  }
+
+  /**
+   * Makes this client see the folder as the server has it: a change of our own that the server confirms brings the
+   * folder's new attributes, and with them the cached names and files are looked up again.
+   */
+  async refresh(dir: string): Promise<void> {
+    const path = pathIn(this.#allowed, dir, freshnessFile);
+    const handle = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+    await handle.close();
+    await unlink(path).catch(ignore('ENOENT'));
+  }
+
+  async #newTemp(dir: string, temp: string): Promise<FileHandle> {
+    const path = pathIn(this.#allowed, dir, tempFolder, temp);
+    // An earlier try of the same owner left it.
+    await unlink(path).catch(ignore('ENOENT'));
+    return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+  }
+
+  async #publish(dir: string, temp: string, name: string, how: 'link' | 'rename', guard: CallGuard): Promise<void> {
+    const from = pathIn(this.#allowed, dir, tempFolder, temp);
+    const to = pathIn(this.#allowed, dir, name);
+    const { ino } = await lstat(from);
+    const call = how === 'link' ? link : rename;
+    await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, ino));
+    await this.#syncFolder(dir);
+    if (how === 'link') await unlink(from).catch(ignore('ENOENT'));
+  }
+
+  async #syncFolder(dir: string): Promise<void> {
+    const handle = await open(pathIn(this.#allowed, dir), O_RDONLY | O_DIRECTORY);
+    try {
+      await handle.sync();
+    } catch (error) {
+      // The change is there; whether it survives a crash of the server is not known.
+      throw new CallError('EFSYNC', `fsync of ${dir}: ${String(error)}`, 'unknown');
+    } finally {
+      await handle.close();
+    }
+  }
+
+  async #lengthOf(path: string): Promise<number | null> {
+    try {
+      const found = await lstat(path);
+      if (!found.isFile()) throw new CallError('REFUSED', `${path} is not a regular file`, 'failed');
+      return found.size;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return null;
+      throw error;
+    }
+  }
+}
+
+/** A server that lost its answer sees the call a second time and says EEXIST or ENOENT: then the file is ours. */
+async function tolerateOwnReplay(error: unknown, path: string, ino: number): Promise<void> {
+  if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error;
+  const found = await lstat(path).catch(ignore('ENOENT'));
+  if (found?.ino !== ino) throw error;
+}
+
+async function finish(handle: FileHandle, mode: number, owner: FileOwner | null): Promise<void> {
+  const { uid, gid } = await handle.stat();
+  // A server that squashes root, or a service user without the right: the mode lets the others in all the same.
+  if (owner !== null && (owner.uid !== uid || owner.gid !== gid))
+    await handle.chown(owner.uid, owner.gid).catch(ignore('EPERM', 'EINVAL'));
+  await handle.chmod(mode).catch(ignore('EPERM'));
+  await handle.sync();
+}
+
+async function writeZeros(handle: FileHandle, bytes: number, guard: CallGuard): Promise<void> {
+  const block = Buffer.alloc(Math.min(zeroBlock, bytes));
+  for (let at = 0; at < bytes; at += block.length) {
+    guard.assert();
+    await handle.write(block, 0, Math.min(block.length, bytes - at), at);
+  }
+}
+
+function ignore(...names: readonly string[]): (error: unknown) => undefined {
+  return (error) => {
+    if (!isErrno(error, ...names)) throw error;
+    return undefined;
+  };
+}

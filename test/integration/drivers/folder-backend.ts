@@ -1,0 +1,154 @@
+import { execFileSync } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
+import { createDriver } from '../../../src/drivers/registry.ts';
+import type { RemoteFsOptions } from '../../../src/drivers/remotefs/settings.ts';
+import type { CloneAbility, DriverWork, SnapshotAbility, VolumeDriver } from '../../../src/drivers/volume-driver.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
+import { BootClock } from '../../../src/native/boot-clock.ts';
+import { buildOnce } from '../../support/shared-servers.ts';
+import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+
+/** A folder driver on a share of its own, and the rows that the database would hold. */
+export class FolderBackend {
+  readonly dir: string;
+  readonly driver: VolumeDriver & { snapshots: SnapshotAbility; clone: CloneAbility };
+  readonly location: string;
+  readonly rows = new Map<string, Snapshot>();
+  #owner = 1;
+
+  constructor(dir: string, driver: VolumeDriver) {
+    this.dir = dir;
+    this.location = `test:${dir}`;
+    if (driver.snapshots === undefined || driver.clone === undefined) throw new Error('no snapshots');
+    this.driver = driver as FolderBackend['driver'];
+  }
+
+  static async start(options: Partial<RemoteFsOptions> = {}): Promise<FolderBackend> {
+    const dir = join(await makeTempDir(), 'share');
+    mkdirSync(dir);
+    return this.on(dir, options);
+  }
+
+  /** Another replica on the same folder has its own helper. */
+  static async on(dir: string, options: Partial<RemoteFsOptions> = {}): Promise<FolderBackend> {
+    const driver = createDriver('cinder_volume_aa.drivers.FolderDriver', {
+      name: 'test',
+      options: { ...defaults, nasSharePath: dir, ...options },
+      stateDir: dir,
+      clock: new BootClock(),
+      log: silentLogger,
+      helperEntry: join(await buildOnce(), 'src/drivers/share/share-helper-entry.js'),
+    });
+    await driver.start(new AbortController().signal);
+    return new FolderBackend(dir, driver);
+  }
+
+  async stop(): Promise<void> {
+    await this.driver.stop({ force: new AbortController().signal });
+    await removeDir(join(this.dir, '..'));
+  }
+
+  /** One owner's work; `hooks.commitPoint` may throw, as when the locks were lost. */
+  work(hooks: Partial<DriverWork> = {}): DriverWork {
+    return {
+      signal: new AbortController().signal,
+      provableUntilMs: () => Number.POSITIVE_INFINITY,
+      ownerTag: `t${this.#owner++}`,
+      commitPoint: () => Promise.resolve(),
+      snapshotsOf: (id) => Promise.resolve([...this.rows.values()].filter((row) => row.volume_id === id)),
+      log: silentLogger,
+      ...hooks,
+    };
+  }
+
+  volume(over: Partial<Volume> = {}): Volume {
+    const row = { id: randomUUID(), _name_id: null, size: 1, status: 'creating', attach_status: 'detached' };
+    return { ...row, encryption_key_id: null, provider_location: this.location, ...over } as Volume;
+  }
+
+  async available(over: Partial<Volume> = {}): Promise<Volume> {
+    const volume = this.volume(over);
+    await this.driver.create(volume, this.work());
+    return { ...volume, status: 'available' };
+  }
+
+  snapshotRow(volume: Volume): Snapshot {
+    const row = { id: randomUUID(), volume_id: volume.id, status: 'creating', display_name: 's' } as Snapshot;
+    this.rows.set(row.id, row);
+    return row;
+  }
+
+  async snapshot(volume: Volume): Promise<Snapshot> {
+    const row = this.snapshotRow(volume);
+    await this.driver.snapshots.create(row, volume, this.work());
+    const made = { ...row, status: 'available' };
+    this.rows.set(row.id, made);
+    return made;
+  }
+
+  async removeSnapshot(snapshot: Snapshot, volume: Volume, work = this.work()): Promise<void> {
+    await this.driver.snapshots.remove({ ...snapshot, status: 'deleting' }, volume, work);
+    this.rows.delete(snapshot.id);
+  }
+
+  path(name: string): string {
+    return join(this.dir, name);
+  }
+
+  /** What is on the share, ours apart. */
+  files(): readonly string[] {
+    return readdirSync(this.dir)
+      .filter((name) => name !== '.cinder-volume-aa')
+      .sort();
+  }
+
+  temps(): readonly string[] {
+    return readdirSync(this.path('.cinder-volume-aa'));
+  }
+
+  info(volume: Volume): { readonly active: string } & Readonly<Record<string, string>> {
+    return JSON.parse(readFileSync(this.path(`volume-${volume.id}.info`), 'utf8')) as { active: string };
+  }
+
+  active(volume: Volume): string {
+    return this.files().includes(`volume-${volume.id}.info`) ? this.info(volume).active : `volume-${volume.id}`;
+  }
+
+  /** As the volume's guest would: `byte` over `length` bytes from `offset`. */
+  write(volume: Volume, offset: number, length: number, byte: number): void {
+    const name = this.active(volume);
+    const format = name.includes('.') ? 'qcow2' : 'raw';
+    qemuIo(format, this.path(name), `write -P ${byte} ${offset} ${length}`);
+  }
+
+  /** @throws Error where a byte of the file differs */
+  expectBytes(name: string, format: 'raw' | 'qcow2', offset: number, length: number, byte: number): void {
+    qemuIo(format, this.path(name), `read -P ${byte} ${offset} ${length}`);
+  }
+}
+
+function qemuIo(format: string, path: string, command: string): void {
+  const output = execFileSync('qemu-io', ['-f', format, '-c', command, path], { encoding: 'utf8' });
+  if (output.includes('Pattern verification failed')) throw new Error(`${path}: ${command}: ${output}`);
+}
+
+export const defaults: RemoteFsOptions = {
+  volumeBackendName: 'test',
+  reservedPercentage: 0,
+  maxOverSubscriptionRatio: '20.0',
+  nfsSharesConfig: '/nonexistent',
+  nfsMountPointBase: '/nonexistent',
+  nfsMountOptions: null,
+  nfsMountAttempts: 1,
+  nfsSparsedVolumes: true,
+  nfsQcow2Volumes: false,
+  nfsSnapshotSupport: true,
+  nasHost: 'test',
+  nasSharePath: '',
+  nasMountOptions: null,
+  nasSecureFileOperations: 'false',
+  nasSecureFilePermissions: 'false',
+};
