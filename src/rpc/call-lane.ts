@@ -6,6 +6,7 @@ import type { Json } from '../domain/json.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RpcRequest, RpcService } from './method.ts';
 import type { ReplySender } from './reply-sender.ts';
+import { sharedAbort } from './shared-abort.ts';
 import type { Delivery } from './transport.ts';
 import type { ReplyAddress } from './wire/envelope.ts';
 import { Work } from './work.ts';
@@ -150,7 +151,7 @@ export class CallLane {
   }
 }
 
-const NEVER = new AbortController().signal;
+const NEVER = sharedAbort().signal;
 
 /** Aborts when the caller cannot be waiting any more, or with `parent`. */
 function deadline({ timeoutMs, request }: Call, ...parents: readonly AbortSignal[]): ChildAbort {

@@ -1,9 +1,10 @@
 import { childAbort, raceAbort } from '../kernel/abort.ts';
+import { sharedAbort } from './shared-abort.ts';
 
 /** Something that comes and goes, as a connection does: who needs it takes the present one or waits for the next. */
 export class Latest<T> {
   readonly #waiters = new Set<(value: T) => void>();
-  readonly #ended = new AbortController();
+  readonly #ended = sharedAbort();
   #value: T | undefined;
 
   get value(): T | undefined {

@@ -1,9 +1,10 @@
 import { raceAbort } from '../kernel/abort.ts';
+import { sharedAbort } from './shared-abort.ts';
 
 /** Things under way that must have ended, or been given up, before a part may stop. */
 export class Work {
   readonly #running = new Set<Promise<void>>();
-  readonly #stopping = new AbortController();
+  readonly #stopping = sharedAbort();
 
   get count(): number {
     return this.#running.size;

@@ -5,6 +5,7 @@ import { Backoff } from '../../kernel/backoff.ts';
 import { toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
+import { sharedAbort } from '../shared-abort.ts';
 import { LineReader, frameText, parseFrame } from './hub-frames.ts';
 import type { ClientFrame, HubFrame } from './hub-frames.ts';
 
@@ -14,7 +15,7 @@ export type HubRequest = Unnumbered<ClientFrame>;
 /** One life of a connection to a hub. */
 export class HubSocket {
   readonly #socket: Socket;
-  readonly #ended = new AbortController();
+  readonly #ended = sharedAbort();
   readonly #pending = new Map<number, { resolve: (value: number) => void; reject: (error: Error) => void }>();
   readonly #onDelivery = new Map<number, (frame: HubFrame & { op: 'deliver' }) => void>();
   #lastId = 0;

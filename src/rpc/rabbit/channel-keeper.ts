@@ -4,6 +4,7 @@ import { Backoff } from '../../kernel/backoff.ts';
 import { isErrno, messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
+import { sharedAbort } from '../shared-abort.ts';
 import type { RabbitConnection } from './rabbit-connection.ts';
 
 /** A channel that is set up, and the signal that tells of its end. */
@@ -101,7 +102,7 @@ export class ChannelKeeper<C extends Channel> {
   }
 
   #watch(channel: C): OpenChannel<C> {
-    const ended = new AbortController();
+    const ended = sharedAbort();
     // The error comes before the close, and says why.
     channel.on('error', (error) => ended.abort(error));
     channel.on('close', () => ended.abort(new Error('the channel was closed')));
