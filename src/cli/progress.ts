@@ -11,7 +11,7 @@ export interface ProgressStream {
  */
 export class Progress {
   readonly #stream: ProgressStream;
-  readonly #total: number;
+  #total: number;
   #done = 0;
   #failed = 0;
   #note = '';
@@ -28,8 +28,15 @@ export class Progress {
     this.#draw();
   }
 
-  /** Stands after the figures from now on. */
+  /** So many more are to come. */
+  more(count: number): void {
+    this.#total += count;
+    this.#tenth = this.#tenths();
+  }
+
+  /** On a terminal it stands after the figures from now on; elsewhere it is a line of its own. */
   note(text: string): void {
+    if (this.#stream.isTTY !== true) return void this.#stream.write(`${text}\n`);
     this.#note = text;
     this.#draw();
   }
@@ -47,10 +54,14 @@ export class Progress {
       this.#stream.write(`\r\u001b[K${line}`);
       return;
     }
-    const tenth = Math.floor((10 * this.#done) / Math.max(1, this.#total));
+    const tenth = this.#tenths();
     if (tenth <= this.#tenth) return;
     this.#tenth = tenth;
     this.#stream.write(`${text}\n`);
+  }
+
+  #tenths(): number {
+    return Math.floor((10 * this.#done) / Math.max(1, this.#total));
   }
 
   #bar(width: number): string {

@@ -77,13 +77,14 @@ async function loadAndCompare(
   });
   await load.run(stories);
   await victim.settled();
-  progress.end();
   const compare = async (): Promise<readonly Difference[]> => compareAll(drive, cluster, contents, signal);
   const differences = [...(await compare())];
   if (!keep) {
+    progress.more((await drive.volumes()).length + (await drive.snapshots()).length);
     await load.deleteAll();
     differences.push(...(await compare()));
   }
+  progress.end();
   return { done, differences };
 }
 

@@ -59,17 +59,15 @@ port = ${healthPort}
 [cinder_volume_aa]
 incarnation_heartbeat = 0.5
 presumed_dead_after = 3
-# All replicas run on this machine: locks in a local folder are seen by every one of them.
-allow_unsafe_coordination = true
 
 [${devBackend}]
 volume_driver = cinder_volume_aa.drivers.FolderDriver
 volume_backend_name = ${devBackend}
 nas_host = demo
 nas_share_path = ${literal(paths.share)}
-nfs_mount_point_base = ${literal(join(paths.dir, 'mnt'))}
 nfs_snapshot_support = ${snapshots}
-nas_secure_file_operations = true
+# Upstream refuses snapshots where files are handled by the service user alone.
+nas_secure_file_operations = ${!snapshots}
 nas_secure_file_permissions = true
 `;
 }

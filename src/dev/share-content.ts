@@ -17,14 +17,21 @@ export interface ShareContent {
 /** The driver's own marks on a share, which stay for ever. */
 const marks = new Set(['.cinderSecureEnvIndicator']);
 
+/** Where the driver makes files before they get their name: it stays, what is in it does not. */
+const workFolder = '.cinder-volume-aa';
+
 export async function readShare(location: string, folder: string): Promise<ShareContent> {
   const images = new Map<string, ImageFile>();
   const infos = new Map<string, Readonly<Record<string, string>>>();
   const others: string[] = [];
   for (const entry of await readdir(folder, { withFileTypes: true })) {
     const { name } = entry;
-    if (marks.has(name)) continue;
     const path = join(folder, name);
+    if (marks.has(name)) continue;
+    if (name === workFolder) {
+      others.push(...(await readdir(path)).map((inside) => join(name, inside)));
+      continue;
+    }
     if (!entry.isFile() || !name.startsWith('volume-')) others.push(name);
     else if (!name.endsWith('.info')) images.set(name, await readImageFile(path));
     else {
