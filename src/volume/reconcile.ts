@@ -7,6 +7,7 @@ import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
+import { readyBackends } from './ready-backends.ts';
 
 /** The closed list: what a row in one of these states asks for, if no journal entry carries it. */
 const orders = [
@@ -69,10 +70,11 @@ export class Reconciler implements Component {
     return { ok: true };
   }
 
-  /** One look over all backends. */
+  /** One look over all backends that are ready. */
   async turn(signal: AbortSignal): Promise<void> {
     const { db, ports, log } = this.#options;
-    const backends = [...ports.keys()];
+    const backends = readyBackends(ports);
+    if (backends.length === 0) return;
     const unfinished = await db.journal.unfinished(backends, mostUnfinished);
     if (unfinished.length >= mostUnfinished) {
       log.info({ unfinished: unfinished.length }, 'too much is under way to look for lost requests');

@@ -22,9 +22,9 @@ export interface SettleOptions {
 /**
  * Ends an entry: row, quota, workers row, journal and outbox in one transaction, all or nothing.
  *
- * Where the database does not say whether it committed, the journal is looked at. Only we can have finished the entry
- * under our claim, so `finished under our claim` is our commit; `unfinished under our claim` is none, and it is done
- * again; a newer claim means that somebody else carries the entry on.
+ * Where the database does not answer, or not say whether it committed, the journal is looked at. Only we can have
+ * finished the entry under our claim, so `finished under our claim` is our commit; `unfinished under our claim` is none,
+ * and it is done again; a newer claim means that somebody else carries the entry on.
  *
  * @throws ClaimLostError or LeaseLostError: nothing of it was written
  * @throws DatabaseError where it stays unknown: the successor looks
@@ -38,8 +38,7 @@ export async function settle(options: SettleOptions): Promise<void> {
       return;
     } catch (error) {
       // A second try may meet the first one's late commit and then lose against it: look there as well.
-      const doubtful = (error instanceof DatabaseError && error.outcome === 'unknown') || looks > 0;
-      if (!doubtful || looks === mostLooks) throw error;
+      if (!(isUnanswered(error) || looks > 0) || looks === mostLooks) throw error;
       if (await isCommitted(options, backoff)) return;
       await delay(backoff.nextMs(), options.signal);
     }
@@ -53,6 +52,11 @@ function commit({ db, owner, claim, settlement }: SettleOptions): Promise<void> 
     await settlement.apply(statements);
     if (settlement.outbox.length > 0) await statements.outbox.add(settlement.outbox, owner);
   });
+}
+
+/** The steps are done and the locks are ours: a database that is away for a moment is no reason to do them again. */
+function isUnanswered(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.outcome === 'unknown' || error.sqlState === undefined);
 }
 
 async function isCommitted({ db, claim, signal }: SettleOptions, backoff: Backoff): Promise<boolean> {

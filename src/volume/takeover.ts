@@ -2,6 +2,7 @@ import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
+import { readyBackends } from './ready-backends.ts';
 
 /** At a time, so that the replicas share what a dead one left. */
 const adoptAtOnce = 100;
@@ -57,7 +58,8 @@ export class Takeover implements Component {
 
   async #adopt(): Promise<void> {
     const { db, incarnation, ports, timings, log, failpoints } = this.#options;
-    const backends = [...ports.keys()];
+    const backends = readyBackends(ports);
+    if (backends.length === 0) return;
     let adopted;
     try {
       adopted = await db.journal.adopt(incarnation.id, backends, timings.presumedDeadAfterMs, adoptAtOnce);

@@ -195,6 +195,16 @@ describe('unknown outcomes', () => {
     },
   );
 
+  it('settles again, without doing the steps again, when the database is away for a moment', async () => {
+    world.volume('v1');
+    const replica = await world.replica();
+    replica.db.fault('transaction', 'failed', 2);
+    await replica.receive('v1', 'm1');
+    await eventually(() => atRest());
+    expect(world.made).toHaveLength(1);
+    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
+  });
+
   it('lets a successor look where settling stays unknown', async () => {
     world.volume('v1');
     const replica = await world.replica();

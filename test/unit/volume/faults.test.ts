@@ -167,3 +167,22 @@ describe('an incarnation', () => {
     expectOneEnd(world, 'come back');
   });
 });
+
+describe('a replica whose driver is not set up', () => {
+  it("takes up nobody's work until it is", async () => {
+    const world = newWorld();
+    let ready = false;
+    const [first, second] = [
+      await world.replica({ background: false }),
+      await world.replica({ ready: () => ready, timings: { takeoverIntervalMs: 5 } }),
+    ];
+    first.killAt('claimed');
+    void first.receive('v1', 'm1');
+    await eventually(() => first.passed.includes('claimed'));
+    // Long enough for the owner to be presumed dead, and for many looks.
+    await expect(eventually(() => second.door.status().length > 0, { timeoutMs: 400 })).rejects.toThrow();
+    ready = true;
+    await eventually(() => isOver(world));
+    expectOneEnd(world, 'ready at last');
+  });
+});

@@ -76,6 +76,8 @@ export interface ReplicaOptions {
   readonly slots?: number;
   readonly operations?: readonly Operation[];
   readonly reconcile?: NonNullable<DoorOptions['reconcile']>;
+  /** Whether the driver is set up. */
+  readonly ready?: () => boolean;
   /** In the background: take-over and reconciliation; by default they run. */
   readonly background?: boolean;
 }
@@ -123,7 +125,7 @@ export class Replica {
       db: this.db,
       coordinator: this.coordinator,
       operations: options.operations ?? [fill(world, this.id)],
-      ports: new Map([[backend, ports(this.db)]]),
+      ports: new Map([[backend, ports(this.db, () => options.ready?.() ?? true)]]),
       codec,
       sender: {
         send: (message) => {
@@ -268,8 +270,8 @@ const codec: DoorOptions['codec'] = {
   serviceContext: () => ({ request_id: 'req-service' }),
 };
 
-function ports(db: FakeDatabase): OperationPorts {
+function ports(db: FakeDatabase, ready: () => boolean): OperationPorts {
   const service = { id: 1, uuid: 'u' };
   const fake = { name: 'nfs', host: 'h@nfs', cluster: backend, workOf: backend, pool: 'pool', service };
-  return { db, backend: { ...fake } } as unknown as OperationPorts;
+  return { db, backend: { ...fake, ready } } as unknown as OperationPorts;
 }
