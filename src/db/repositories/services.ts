@@ -50,13 +50,9 @@ export class Services implements ServiceRepository {
   }
 
   /** A change of `disabled` is no sign of life: it leaves `updated_at` alone and sets `modified_at`. */
-  async update(
-    id: number,
-    changes: { replication_status?: string; disabled?: boolean; disabled_reason?: string | null },
-  ): Promise<void> {
-    const columns = (['replication_status', 'disabled', 'disabled_reason'] as const).filter(
-      (column) => changes[column] !== undefined,
-    );
+  async update(id: number, changes: Parameters<ServiceRepository['update']>[1]): Promise<void> {
+    const known = ['replication_status', 'active_backend_id', 'frozen', 'disabled', 'disabled_reason'] as const;
+    const columns = known.filter((column) => changes[column] !== undefined);
     const when = changes.disabled === undefined ? 'updated_at' : 'modified_at';
     await this.#session.write(
       `update services set ${columns.map((column) => `${column} = ?, `).join('')}${when} = ${nowSql}
