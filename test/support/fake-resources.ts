@@ -143,7 +143,9 @@ function volumes(tables: Tables): Fakes['volumes'] {
       answer(() => {
         destroy(tables.volumes, id);
         for (const row of Object.values(tables.snapshots)) if (row.volume_id === id) destroy(tables.snapshots, row.id);
-        for (const kind of ['metadata', 'admin_metadata', 'glance']) delete tables.values[`${kind} ${id}`];
+        for (const kind of ['metadata', 'admin_metadata', 'glance']) {
+          Reflect.deleteProperty(tables.values, `${kind} ${id}`);
+        }
       }),
     metadata: (id, kind) => answer(() => tables.values[`${kind} ${id}`] ?? {}),
     mergeMetadata: (id, kind, changes) =>

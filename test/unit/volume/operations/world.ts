@@ -19,6 +19,7 @@ export interface WorldOptions {
   readonly ready?: boolean;
   readonly cluster?: string;
   readonly noSnapshotGbQuota?: boolean;
+  readonly notifies?: boolean;
 }
 
 /** One replica with a database and a share, and a door as narrow as can be: what it gives back it takes up again. */
@@ -47,7 +48,12 @@ export class World {
       capabilitiesChanged: () => void (this.reports += 1),
     };
     const settings = { noSnapshotGbQuota: options.noSnapshotGbQuota ?? false, messageTtlSeconds: 60 };
-    this.ports = { db: this.db.statements, backend, messages: fakeMessages, settings };
+    this.ports = {
+      db: this.db.statements,
+      backend,
+      messages: { ...fakeMessages, enabled: options.notifies ?? true },
+      settings,
+    };
   }
 
   /** Until the entry is ended, by however many owners. */
@@ -162,7 +168,7 @@ const fakeMessages: MessageMaker = {
       topic,
       server: null,
       // The one time that is not the database's.
-      payload: { publisher_id, admin: caller.is_admin, ...payload, launched_at: String(payload['launched_at']).length },
+      payload: { publisher_id, admin: caller.is_admin, ...payload, launched_at: typeof payload['launched_at'] },
     },
   ],
   cast: (wireContext, target, method, version, args) => ({
