@@ -64,7 +64,7 @@ function addDelete(parent: Command, io: CommandIo, finish: Finish): void {
         await drive.requests.deleteSnapshot(id);
         return id;
       });
-      return driveAll(drive, flags, io, finish, { type: 'snapshot', goal: 'gone', send });
+      return driveAll(drive, flags, io, finish, { type: 'snapshot', goal: 'gone', send, subjects: ids });
     }),
   );
 }

@@ -87,7 +87,7 @@ function addDelete(parent: Command, io: CommandIo, finish: Finish): void {
         await drive.requests.deleteVolume(id, { cascade: flags.cascade ?? false });
         return id;
       });
-      return driveAll(drive, flags, io, finish, { type: 'volume', goal: 'gone', send });
+      return driveAll(drive, flags, io, finish, { type: 'volume', goal: 'gone', send, subjects: ids });
     }),
   );
 }

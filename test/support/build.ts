@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { rm } from 'node:fs/promises';
+import { copyFile, mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -18,11 +18,15 @@ export interface Build {
 export async function build(): Promise<Build> {
   if (process.env['TEST_DIST'] !== undefined)
     return { dist: process.env['TEST_DIST'], remove: () => Promise.resolve() };
-  const dist = join(root, '.cache', `build-${process.pid}`);
+  const folder = join(root, '.cache', `build-${process.pid}`);
+  const dist = join(folder, 'dist');
+  // The program reads its version beside `dist/`, as in the package.
+  await mkdir(folder, { recursive: true });
+  await copyFile(join(root, 'package.json'), join(folder, 'package.json'));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
   // Type errors are the type check's business: what can be emitted is emitted, and the tests judge it.
   await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.build.json', '--outDir', dist], {
     cwd: root,
   }).catch(() => undefined);
-  return { dist, remove: () => rm(dist, { recursive: true, force: true }) };
+  return { dist, remove: () => rm(folder, { recursive: true, force: true }) };
 }

@@ -53,6 +53,8 @@ export interface Sent {
   readonly type: 'volume' | 'snapshot';
   readonly goal: Goal;
   readonly send: readonly (() => Promise<string>)[];
+  /** The resources that the requests are about, in the same order, where they exist already. */
+  readonly subjects?: readonly string[];
 }
 
 /** Sends everything, shows how far it is, prints what came of it, and sets the exit code. */
@@ -66,7 +68,8 @@ export async function driveAll(
   const { type, goal } = sent;
   const wait = (id: string): ReturnType<Drive['watch']['until']> =>
     drive.watch.until({ type, id, goal }, flags.timeout * 1000);
-  const requests = sent.send.map((send): Request => ({
+  const requests = sent.send.map((send, index): Request => ({
+    subject: sent.subjects?.[index] ?? null,
     send,
     wait: flags.wait === true ? wait : undefined,
     reached: goal,

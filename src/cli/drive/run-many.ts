@@ -13,6 +13,8 @@ export interface Outcome {
 
 /** Sends a request and, where it is wanted, waits for its end. */
 export interface Request {
+  /** What it is about, where that exists before; null: it makes something new. */
+  readonly subject: string | null;
   /** Resolves with the resource's id once the message is sent. */
   readonly send: () => Promise<string>;
   /** Undefined: do not wait. */
@@ -39,14 +41,15 @@ export async function runMany(
   return outcomes;
 }
 
-async function runOne({ send, wait, reached }: Request): Promise<Outcome> {
+async function runOne({ subject, send, wait, reached }: Request): Promise<Outcome> {
   const since = performance.now();
   const took = (): number => Math.round(performance.now() - since);
-  let id: string | null = null;
+  let id = subject;
   try {
-    id = await send();
+    const sent = await send();
+    id = sent;
     if (wait === undefined) return { id, ok: true, result: 'sent', tookMs: took() };
-    const ending = await wait(id);
+    const ending = await wait(sent);
     if (ending.kind === 'reached') return { id, ok: true, result: reached, tookMs: took() };
     const result = ending.kind === 'failed' ? ending.status : `still ${ending.status}`;
     return { id, ok: false, result, tookMs: took() };
