@@ -39,8 +39,7 @@ export async function writeConfiguration(context: RunContext, own: Particulars):
     [backend]: {
       volume_driver: own.driver,
       volume_backend_name: backend,
-      nfs_shares_config: context.share.sharesFile,
-      nfs_mount_point_base: context.share.mountBase,
+      ...context.share.options,
       nfs_snapshot_support: 'True',
       nas_secure_file_operations: 'False',
       nas_secure_file_permissions: 'False',

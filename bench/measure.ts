@@ -1,6 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { cpuMs } from './cpu.ts';
 import { ForkCounter } from './forks.ts';
 import { Load, type LoadResult } from './load.ts';
 import { MemoryWatch, type MemoryReport } from './memory.ts';
@@ -16,6 +18,10 @@ export interface OperationResult extends LoadResult {
   readonly operation: string;
   /** For one operation, heartbeats and periodic work in that time included. */
   readonly sqlPerOperation: SqlCount;
+  /** Those that were asked most, with the database's own time for each operation. For the JSON only. */
+  readonly sqlStatements: readonly { readonly query: string; readonly calls: number; readonly ms: number }[];
+  /** Processor time for one operation, in ms. */
+  readonly cpuMsPerOperation: { readonly service: number; readonly database: number; readonly broker: number };
   /** Null where the kernel does not tell. */
   readonly processesPerOperation: number | null;
 }
@@ -34,6 +40,10 @@ export interface RunResult {
 
 /** Small enough not to count, enough for both sides to have loaded and connected what they need. */
 const warmUp = 4;
+/** How many different statements of each operation are told. */
+const listed = 40;
+/** How long memory is watched where only the start is measured. */
+const settleMs = 2_000;
 
 /** One life of one side: a database of its own, started, driven, stopped. */
 export async function measure(side: Side, name: string, dir: string, servers: Servers, options: BenchOptions) {
@@ -57,9 +67,23 @@ export async function measure(side: Side, name: string, dir: string, servers: Se
     let memoryReport: MemoryReport;
     try {
       counter?.follow(service.pids.flatMap(processTree));
-      if (!options.startOnly) {
+      if (options.startOnly) {
+        await sleep(settleMs);
+      } else {
         const load = await Load.connect(db, place.amqpUrl, 'openstack');
-        operations = await drive(new Driver(load, requests, sql, counter, db, options.inFlight), options);
+        operations = await drive(
+          new Driver({
+            load,
+            requests,
+            sql,
+            forks: counter,
+            db,
+            inFlight: options.inFlight,
+            servers,
+            pids: service.pids,
+          }),
+          options,
+        );
         await load.close();
       }
     } finally {
@@ -109,44 +133,57 @@ async function drive(driver: Driver, { count, chain }: BenchOptions): Promise<Op
 
 const idsOf = (prepared: readonly Prepared[]): string[] => prepared.map(({ id }) => id);
 
-class Driver {
+interface DriverParts {
+  readonly load: Load;
   readonly requests: Requests;
-  readonly #load: Load;
-  readonly #sql: SqlCounter;
-  readonly #forks: ForkCounter | undefined;
-  readonly #db: pg.Pool;
-  readonly #inFlight: number;
+  readonly sql: SqlCounter;
+  readonly forks: ForkCounter | undefined;
+  readonly db: pg.Pool;
+  readonly inFlight: number;
+  readonly servers: Servers;
+  /** Of the service. */
+  readonly pids: readonly number[];
+}
 
-  constructor(
-    load: Load,
-    requests: Requests,
-    sql: SqlCounter,
-    forks: ForkCounter | undefined,
-    db: pg.Pool,
-    inFlight: number,
-  ) {
-    this.#load = load;
-    this.requests = requests;
-    this.#sql = sql;
-    this.#forks = forks;
-    this.#db = db;
-    this.#inFlight = inFlight;
+class Driver {
+  readonly #parts: DriverParts;
+
+  constructor(parts: DriverParts) {
+    this.#parts = parts;
+  }
+
+  get requests(): Requests {
+    return this.#parts.requests;
   }
 
   async run(operation: string, prepared: readonly Prepared[]): Promise<OperationResult> {
+    const { load, sql, forks, db, inFlight } = this.#parts;
     // What the rows' making left to write is not part of what is measured next.
-    await this.#db.query('CHECKPOINT');
-    await this.#sql.reset();
-    const forksBefore = this.#forks?.forks ?? 0;
-    const result = await this.#load.run(prepared, this.#inFlight);
-    const sql = await this.#sql.count();
-    const forks = this.#forks === undefined ? null : this.#forks.forks - forksBefore;
+    await db.query('CHECKPOINT');
+    await sql.reset();
+    const forksBefore = forks?.forks ?? 0;
+    const cpuBefore = this.#cpu();
+    const result = await load.run(prepared, inFlight);
+    const cpu = this.#cpu();
     const each = (total: number): number => total / prepared.length;
+    const asked = await sql.count();
+    const most = await sql.most(listed);
     return {
       operation,
       ...result,
-      sqlPerOperation: { statements: each(sql.statements), control: each(sql.control) },
-      processesPerOperation: forks === null ? null : each(forks),
+      sqlPerOperation: { statements: each(asked.statements), control: each(asked.control) },
+      sqlStatements: most.map(({ query, calls, ms }) => ({ query, calls: each(calls), ms: each(ms) })),
+      cpuMsPerOperation: {
+        service: each(cpu.service - cpuBefore.service),
+        database: each(cpu.database - cpuBefore.database),
+        broker: each(cpu.broker - cpuBefore.broker),
+      },
+      processesPerOperation: forks === undefined ? null : each(forks.forks - forksBefore),
     };
+  }
+
+  #cpu() {
+    const { servers, pids } = this.#parts;
+    return { service: cpuMs(pids), database: cpuMs([servers.pids.postgres]), broker: cpuMs([servers.pids.rabbit]) };
   }
 }

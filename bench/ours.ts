@@ -79,7 +79,11 @@ export class OurSide implements Side {
       cluster: this.#cluster,
       driver: drivers[driver],
       threads,
-      more: { health: { port }, [backend]: { nfs_mount_attempts: 1 } },
+      more: {
+        health: { port },
+        // All replicas run on this machine: file locks are seen by every one of them.
+        ...(this.#options.replicas > 1 ? { cinder_volume_aa: { allow_unsafe_coordination: 'True' } } : {}),
+      },
     });
   }
 

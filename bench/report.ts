@@ -29,7 +29,20 @@ export function textOf(report: BenchReport): string {
 }
 
 function runText(run: RunResult): string[] {
-  const columns = ['operation', 'done', 'failed', 'per s', 'median ms', 'p99 ms', 'SQL', '+control', 'processes'];
+  const columns = [
+    'operation',
+    'done',
+    'failed',
+    'per s',
+    'median ms',
+    'p99 ms',
+    'SQL',
+    '+control',
+    'processes',
+    'CPU ms',
+    'database',
+    'broker',
+  ];
   const operations = run.operations.map(operationRow);
   const memory = run.memory.processes.map(({ role, count, peakMb }) => [
     role,
@@ -49,7 +62,7 @@ function runText(run: RunResult): string[] {
 }
 
 function operationRow(result: OperationResult): string[] {
-  const { sqlPerOperation, processesPerOperation } = result;
+  const { sqlPerOperation, processesPerOperation, cpuMsPerOperation } = result;
   return [
     result.operation,
     String(result.done),
@@ -60,6 +73,9 @@ function operationRow(result: OperationResult): string[] {
     sqlPerOperation.statements.toFixed(1),
     sqlPerOperation.control.toFixed(1),
     processesPerOperation === null ? '-' : processesPerOperation.toFixed(2),
+    cpuMsPerOperation.service.toFixed(1),
+    cpuMsPerOperation.database.toFixed(1),
+    cpuMsPerOperation.broker.toFixed(1),
   ];
 }
 

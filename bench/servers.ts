@@ -51,11 +51,13 @@ export class Servers {
     return servers;
   }
 
-  /** An empty database of the services' account, or a copy of `template`, and an empty virtual host. */
-  async place(name: string, template?: string): Promise<Place> {
-    const from = template === undefined ? '' : ` TEMPLATE "${template}"`;
-    if (template === undefined) await createDatabase(this.#postgres.url, name);
-    else await withClient(this.#postgres.url, (client) => client.query(`CREATE DATABASE "${name}"${from}`));
+  get pids() {
+    return { postgres: this.#postgres.pid, rabbit: this.#rabbit.pid };
+  }
+
+  /** An empty database of the services' account, and an empty virtual host. */
+  async place(name: string): Promise<Place> {
+    await createDatabase(this.#postgres.url, name);
     await withClient(this.#postgres.url, (client) => client.query(`ALTER DATABASE "${name}" OWNER TO ${account.name}`));
     await this.#rabbit.admin.createVhost(name);
     const { port } = this.#postgres;

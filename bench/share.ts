@@ -8,10 +8,8 @@ const run = promisify(execFile);
 
 /** A folder that serves as the share; for the NFS drivers it is "mounted" beforehand, by a bind mount. */
 export interface Share {
-  /** As in the shares file. */
-  readonly address: string;
-  readonly sharesFile: string;
-  readonly mountBase: string;
+  /** The driver's options that name it. */
+  readonly options: Readonly<Record<string, string>>;
   /** What lies on the share; after a run in which all was deleted: nothing. */
   leftovers(): Promise<readonly string[]>;
   remove(): Promise<void>;
@@ -24,17 +22,18 @@ export interface Share {
 export async function makeShare(dir: string, mounted: boolean): Promise<Share> {
   const folder = join(dir, 'export');
   const mountBase = join(dir, 'mnt');
-  const address = mounted ? '127.0.0.1:/bench' : folder;
+  const address = '127.0.0.1:/bench';
   const sharesFile = join(dir, 'shares');
   await mkdir(folder, { recursive: true, mode: 0o755 });
   await writeFile(sharesFile, `${address}\n`);
   const mountPoint = join(mountBase, createHash('md5').update(address).digest('hex'));
   await mkdir(mounted ? mountPoint : mountBase, { recursive: true });
   if (mounted) await run('mount', ['--bind', folder, mountPoint]);
+  const named: Record<string, string> = mounted
+    ? { nfs_shares_config: sharesFile }
+    : { nas_host: '127.0.0.1', nas_share_path: folder };
   return {
-    address,
-    sharesFile,
-    mountBase,
+    options: { ...named, nfs_mount_point_base: mountBase },
     leftovers: () => readdir(folder),
     remove: async () => {
       // A service that ran may have left something open; the folder is gone with the mount table's last user.

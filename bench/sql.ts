@@ -28,6 +28,21 @@ export class SqlCounter {
     await this.#db.query('SELECT pg_stat_statements_reset()');
   }
 
+  /** The statements that were asked most since the last reset, as pg_stat_statements spells them. */
+  async most(
+    limit: number,
+  ): Promise<readonly { readonly query: string; readonly calls: number; readonly ms: number }[]> {
+    const { rows } = await this.#db.query<{ query: string; calls: string; ms: number }>(
+      `SELECT query, calls, total_exec_time AS ms
+         FROM pg_stat_statements s
+         JOIN pg_roles r ON r.oid = s.userid AND r.rolname = $1
+        WHERE s.dbid = (SELECT oid FROM pg_database WHERE datname = current_database()) AND toplevel
+        ORDER BY calls DESC LIMIT $2`,
+      [this.#account, limit],
+    );
+    return rows.map(({ query, calls, ms }) => ({ query, calls: Number(calls), ms }));
+  }
+
   /** Since the last reset. */
   async count(): Promise<SqlCount> {
     const { rows } = await this.#db.query<{ statements: string; control: string }>(
