@@ -98,10 +98,15 @@ export class Door implements Component {
 
   /** Journals entries that no message brought (reconciliation), and runs those that are new. Answers how many. */
   async receiveOwn(entries: readonly NewEntry[]): Promise<number> {
-    const received = await Promise.all(entries.map((entry) => this.#intake.receive(entry)));
-    const fresh = received.filter((entry) => entry !== null);
-    for (const entry of fresh) this.runEntry(entry);
-    return fresh.length;
+    const taken = await Promise.all(
+      entries.map(async (entry) => {
+        const received = await this.#intake.receive(entry);
+        // At once: what was journalled is ours to run, even if another of them fails.
+        if (received !== null) this.runEntry(received);
+        return received !== null;
+      }),
+    );
+    return taken.filter(Boolean).length;
   }
 
   /**

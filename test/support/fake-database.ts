@@ -64,7 +64,7 @@ export class FakeDatabase implements Database {
   readonly #never = new AbortController().signal;
   #gate: Promise<void> = Promise.resolve();
   #thaw: (() => void) | undefined;
-  readonly #faults: { match: string; fault: Fault; left: number }[] = [];
+  readonly #faults: { match: string; fault: Fault; left: number; skip: number }[] = [];
   /** While true every statement fails at once. */
   down = false;
 
@@ -82,9 +82,9 @@ export class FakeDatabase implements Database {
     this.#thaw?.();
   }
 
-  /** The next `times` statements of this name (`journal.receive`, …, `transaction`) meet the fault. */
-  fault(match: string, fault: Fault, times = 1): void {
-    this.#faults.push({ match, fault, left: times });
+  /** `times` statements of this name (`journal.receive`, …, `transaction`), after the next `skip`, meet the fault. */
+  fault(match: string, fault: Fault, times = 1, skip = 0): void {
+    this.#faults.push({ match, fault, left: times, skip });
   }
 
   start(): Promise<void> {
@@ -148,8 +148,13 @@ export class FakeDatabase implements Database {
 
   #fault(name: string): Fault | undefined {
     const found = this.#faults.find(({ match, left }) => match === name && left > 0);
-    if (found !== undefined) found.left -= 1;
-    return found?.fault;
+    if (found === undefined) return undefined;
+    if (found.skip > 0) {
+      found.skip -= 1;
+      return undefined;
+    }
+    found.left -= 1;
+    return found.fault;
   }
 }
 

@@ -95,4 +95,15 @@ describe('reconciliation', () => {
     expect(taken()).toEqual(['delete_volume gone']);
     expect([...world.server.tables.entries.values()][0]).toMatchObject({ backend, claim: 1 });
   });
+
+  it('runs what was journalled although the rest of it failed', async () => {
+    const ids = Array.from({ length: 150 }, (_, index) => `v${String(index).padStart(3, '0')}`);
+    ids.forEach((id) => world.volume(id, { status: 'deleting' }));
+    const [one] = await twoReplicas();
+    // Two statements: the first hundred go in, the rest never reach the server.
+    one.db.fault('journal.receive', 'lost-before', 1, 1);
+    await expect(one.custody.reconciler.turn(signal)).rejects.toThrow('connection lost');
+    expect(taken()).toHaveLength(100);
+    await eventually(() => [...world.server.tables.entries.values()].every(({ outcome }) => outcome === 'done'));
+  });
 });
