@@ -239,6 +239,19 @@ describe('create_volume', () => {
       expect(at.events()).toEqual([]);
     });
 
+    test('writes nothing over a status that changes at the last moment', async () => {
+      const at = world({}, { notifies: false });
+      let looks = 0;
+      at.db.hook = (name, when) => {
+        // The third look is the settlement's own, before its transaction.
+        if (name !== 'volumes.get' || when !== 'after' || (looks += 1) !== 3) return;
+        at.db.tables.volumes[VOLUME] = volumeRow({ status: 'deleting', provider_location: SHARE });
+      };
+      await at.carry('create_volume', request);
+      expect(row(at)?.status).toBe('deleting');
+      expect(at.attempts).toBe(2);
+    });
+
     test('removes what it made for a row that is gone', async () => {
       const at = during((it) => (it.db.tables.volumes[VOLUME] = volumeRow({ status: 'deleted', deleted: true })));
       await at.carry('create_volume', request);
