@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { checkConfig } from './config-check.ts';
 import { addConfigOptions, configOf } from './config-option.ts';
 import { showConfig, showConfigJson } from './config-show.ts';
-import type { Finish } from './program.ts';
 
 /** `config show | check` */
 export function addConfigCommands(program: Command, io: CommandIo, finish: Finish): void {

@@ -1,8 +1,7 @@
 import type { Command } from 'commander';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { addConfigOptions, configOf } from './config-option.ts';
 import { checkDatabaseOf, syncDatabaseOf } from './drive/open-rows.ts';
-import type { Finish } from './program.ts';
 
 /** `db sync | check` */
 export function addDbCommands(program: Command, io: CommandIo, finish: Finish): void {

@@ -4,10 +4,9 @@ import { startDevCluster } from '../dev/dev-cluster.ts';
 import { hasProgram } from '../dev/image-check.ts';
 import { useStateDir } from '../dev/state-dir.ts';
 import { silentLogger } from '../log/logger.ts';
-import type { CommandIo, ExitCode } from './command-io.ts';
+import type { CommandIo, ExitCode, Finish } from './command-io.ts';
 import { untilStopped } from './dev-command.ts';
 import { wholeNumber } from './drive/drive-commands.ts';
-import type { Finish } from './program.ts';
 
 interface DemoFlags {
   readonly replicas: number;

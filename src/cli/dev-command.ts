@@ -3,9 +3,8 @@ import { hasProgram } from '../dev/image-check.ts';
 import { startDevCluster } from '../dev/dev-cluster.ts';
 import { useStateDir } from '../dev/state-dir.ts';
 import { silentLogger } from '../log/logger.ts';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { wholeNumber } from './drive/drive-commands.ts';
-import type { Finish } from './program.ts';
 
 interface DevFlags {
   readonly replicas: number;

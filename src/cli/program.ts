@@ -1,7 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError, faultText } from '../config/fault.ts';
 import { AppError, messageOf } from '../kernel/errors.ts';
-import type { CommandIo, ExitCode } from './command-io.ts';
+import type { CommandIo, ExitCode, Finish } from './command-io.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
@@ -9,9 +9,6 @@ import { addDevCommand } from './dev-command.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
 import { addVolumeCommands } from './volume-commands.ts';
-
-/** Puts a command's end in place of commander's own. */
-export type Finish = (code: ExitCode) => void;
 
 /**
  * Runs one command of the command line and resolves with its exit code. A failure that is told in words (a

@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import type { Service } from '../domain/rows.ts';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { addConfigOptions, configOf } from './config-option.ts';
 import { openDatabaseOf } from './drive/open-rows.ts';
-import type { Finish } from './program.ts';
 import { table } from './table.ts';
 
 /** `service list`: what `openstack volume service list` shows, from the rows. */
@@ -14,12 +13,12 @@ export function addServiceCommands(program: Command, io: CommandIo, _finish: Fin
   list.option('--json', 'print JSON');
   list.action(async ({ json = false }: { json?: boolean }) => {
     const config = await configOf(given());
-    const { db, close } = await openDatabaseOf(config, io.signal);
+    const rows = await openDatabaseOf(config, io.signal);
     try {
-      const services = await db.services.list();
+      const services = await rows.db.services.list();
       const shown = services.map((row) => shownService(row, config.settings.service.serviceDownTimeMs));
       if (json) return io.print(JSON.stringify(shown, null, 2));
-      const rows = shown.map(({ binary, host, cluster, status, state, updated }) => [
+      const lines = shown.map(({ binary, host, cluster, status, state, updated }) => [
         binary,
         host,
         cluster ?? '',
@@ -27,9 +26,9 @@ export function addServiceCommands(program: Command, io: CommandIo, _finish: Fin
         state,
         updated ?? '',
       ]);
-      io.print(table(['Binary', 'Host', 'Cluster', 'Status', 'State', 'Updated at (UTC)'], rows));
+      io.print(table(['Binary', 'Host', 'Cluster', 'Status', 'State', 'Updated at (UTC)'], lines));
     } finally {
-      await close();
+      await rows.close();
     }
   });
 }

@@ -1,7 +1,6 @@
 import type { Command } from 'commander';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { addDriveOptions, addWaitOptions, driveAll, wholeNumber, type DriveFlags } from './drive/drive-commands.ts';
-import type { Finish } from './program.ts';
 import { table } from './table.ts';
 
 /** `snapshot create | list | delete`: drive replicas without a cloud. */
@@ -42,7 +41,10 @@ function addList(parent: Command, io: CommandIo): void {
   list.action((flags: DriveFlags) =>
     withDrive({ ...flags, bypassApi: true }, async (drive) => {
       const snapshots = await drive.snapshots();
-      if (flags.json === true) return io.print(JSON.stringify(snapshots, null, 2));
+      if (flags.json === true) {
+        io.print(JSON.stringify(snapshots, null, 2));
+        return;
+      }
       const rows = snapshots.map((row) => [
         row.id,
         row.display_name ?? '',

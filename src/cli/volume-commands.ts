@@ -1,9 +1,8 @@
 import type { Command } from 'commander';
 import { InvalidInputError } from '../kernel/errors.ts';
-import type { CommandIo } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { addDriveOptions, addWaitOptions, driveAll, wholeNumber, type DriveFlags } from './drive/drive-commands.ts';
 import type { NewVolume } from './drive/requests.ts';
-import type { Finish } from './program.ts';
 import { table } from './table.ts';
 
 interface CreateFlags extends DriveFlags {
@@ -64,7 +63,10 @@ function addList(parent: Command, io: CommandIo): void {
   list.action((flags: DriveFlags) =>
     withDrive({ ...flags, bypassApi: true }, async (drive) => {
       const volumes = await drive.volumes();
-      if (flags.json === true) return io.print(JSON.stringify(volumes, null, 2));
+      if (flags.json === true) {
+        io.print(JSON.stringify(volumes, null, 2));
+        return;
+      }
       const rows = volumes.map((row) => [
         row.id,
         row.display_name ?? '',

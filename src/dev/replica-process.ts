@@ -78,7 +78,7 @@ function replicaOf(child: ChildProcess, { name, logFile, healthPort }: ReplicaOp
 async function untilReady(
   url: string,
   name: string,
-  { isRunning, logFile }: { isRunning(): boolean; readonly logFile: string },
+  { isRunning, logFile }: { readonly isRunning: () => boolean; readonly logFile: string },
   signal: AbortSignal,
 ): Promise<void> {
   while (!(await isOk(url))) {

@@ -53,7 +53,7 @@ describe('cinder-volume-aa dev', () => {
       await cli('snapshot', 'create', first ?? '', '--wait');
       await cli('volume', 'delete', second ?? '', '--wait');
       const refused = await run(process.execPath, [program, 'volume', 'delete', first ?? '', ...conf]).catch(
-        (error: { code?: number; stdout?: string }) => error,
+        (error: unknown) => error as { code?: number; stdout?: string },
       );
       expect(refused).toMatchObject({ code: 1 });
       expect(refused.stdout).toContain('has 1 snapshot(s)');

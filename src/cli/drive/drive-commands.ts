@@ -1,8 +1,7 @@
 import { InvalidArgumentError, type Command } from 'commander';
-import type { CommandIo } from '../command-io.ts';
+import type { CommandIo, Finish } from '../command-io.ts';
 import { addConfigOptions, configOf } from '../config-option.ts';
 import { Progress } from '../progress.ts';
-import type { Finish } from '../program.ts';
 import { table } from '../table.ts';
 import { openDrive, type Drive } from './open-drive.ts';
 import type { Goal } from './row-watch.ts';

@@ -40,7 +40,7 @@ function table<Row extends { id: string }>(rows: Map<string, Row>, defaults: Par
         column,
         typeof value === 'symbol' ? time : value,
       ]);
-      rows.set(id, { ...row, ...Object.fromEntries(values) } as unknown as Row);
+      rows.set(id, { ...row, ...Object.fromEntries(values) });
       return 1;
     },
   };
@@ -60,7 +60,7 @@ export function fakeRows(): FakeRows {
       snapshot_id: null,
       source_volid: null,
       display_description: null,
-    } as Partial<Volume>),
+    }),
     snapshots: {
       ...table(snapshots, common as Partial<Snapshot>),
       ofVolume: async (id: string) => [...snapshots.values()].filter(({ volume_id }) => volume_id === id),
