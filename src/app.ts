@@ -13,12 +13,13 @@ import type { Logger } from './log/logger.ts';
 import type { Log } from './log/create-logger.ts';
 import { BootClock } from './native/boot-clock.ts';
 import { Backends } from './service/backends.ts';
+import type { VolumeRpcVersion } from './service/identity.ts';
 import { createDoor } from './volume/create-door.ts';
 import type { OperationPorts } from './volume/operation.ts';
 import { operations } from './volume/operations/index.ts';
 
 /** What we serve: every method of upstream's release Zed. */
-const RPC_VERSION = '3.18';
+const RPC_VERSION = '3.18' satisfies VolumeRpcVersion;
 
 /** Taken off every proof of a lock, for what happens between a check and the step it allows. */
 const SAFETY_MARGIN_MS = 1000;
@@ -53,7 +54,7 @@ export function createReplica(config: Config, log: Log, version: string): Replic
     clock,
     log: named('coordination'),
   });
-  const around = { config, db, clock, log: named('service'), ...messaging };
+  const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const operationSettings = {
     noSnapshotGbQuota: settings.service.noSnapshotGbQuota,
     messageTtlSeconds: settings.service.messageTtlMs / 1000,

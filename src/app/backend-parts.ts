@@ -7,7 +7,7 @@ import type { Logger } from '../log/logger.ts';
 import type { MessageMaker, MessageSender } from '../rpc/notifier.ts';
 import { BackendUnit } from '../service/backend-unit.ts';
 import { CapabilityReporter } from '../service/capability-reporter.ts';
-import { identityOf } from '../service/identity.ts';
+import { identityOf, type VolumeRpcVersion } from '../service/identity.ts';
 import { Registration } from '../service/registration.ts';
 
 /** What all backends of a replica share. */
@@ -18,6 +18,8 @@ export interface BackendSurroundings {
   readonly sender: MessageSender;
   readonly serviceContext: () => JsonObject;
   readonly clock: Clock;
+  /** The newest version of the volume RPC that is served. */
+  readonly rpcVersion: VolumeRpcVersion;
   readonly log: Logger;
 }
 
@@ -28,7 +30,7 @@ export function createBackendUnit(name: string, around: BackendSurroundings): Ba
   const options = config.backend(name);
   const log = around.log.child({ backend: name });
   const driver = createDriver(options.volumeDriver, { name, options, stateDir: service.statePath, clock, log });
-  const identity = identityOf(name, service, options);
+  const identity = identityOf(name, service, options, { rpcVersion: around.rpcVersion });
   return new BackendUnit({
     name,
     pool: options.volumeBackendName ?? 'Generic_NFS',

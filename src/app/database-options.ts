@@ -1,5 +1,5 @@
 import type { Settings } from '../config/options/index.ts';
-import type { DatabaseOptions } from '../db/open-database.ts';
+import type { DatabaseOptions } from '../db/database-options.ts';
 import { InvalidInputError } from '../kernel/errors.ts';
 
 /** What the configuration says of the database. Throws where it names none: a replica has no default of its own. */

@@ -75,6 +75,10 @@ function statusOf({ incarnation, units, door, coordinator, config }: HealthSourc
       host: unit.host,
       cluster: unit.cluster,
       health: { ...unit.health() },
+      shares: (unit.lastStats?.stats.shares ?? []).map((share) => ({
+        ...share,
+        capacity: share.capacity && { ...share.capacity },
+      })),
     })),
     operations: door.status().map((job) => ({ ...job, locks: [...job.locks] })),
     locks: { held: [...held], waiting: [...waiting] },
