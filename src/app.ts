@@ -3,6 +3,7 @@ import { createBackendUnit } from './app/backend-parts.ts';
 import { databaseOptions } from './app/database-options.ts';
 import { createHttp } from './app/health-parts.ts';
 import { Consumers } from './app/consumers.ts';
+import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createMessaging } from './app/messaging-parts.ts';
 import type { Config } from './config/load.ts';
 import { createCoordinator } from './coordination/create.ts';
@@ -46,14 +47,16 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version };
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
   const messaging = createMessaging(settings, named('rpc'));
-  const coordinator = createCoordinator({
-    ...settings.coordination,
-    url: settings.coordination.backendUrl,
-    safetyMarginMs: SAFETY_MARGIN_MS,
-    silentMainLoopMs: SILENT_MAIN_LOOP_MS,
-    clock,
-    log: named('coordination'),
-  });
+  const coordinator = new MeasuredCoordinator(
+    createCoordinator({
+      ...settings.coordination,
+      url: settings.coordination.backendUrl,
+      safetyMarginMs: SAFETY_MARGIN_MS,
+      silentMainLoopMs: SILENT_MAIN_LOOP_MS,
+      clock,
+      log: named('coordination'),
+    }),
+  );
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const operationSettings = {
     noSnapshotGbQuota: settings.service.noSnapshotGbQuota,

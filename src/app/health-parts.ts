@@ -1,5 +1,4 @@
 import type { Config } from '../config/load.ts';
-import type { Coordinator } from '../coordination/coordinator.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { EventLoopDelay } from '../http/event-loop-delay.ts';
@@ -10,12 +9,13 @@ import type { Logger } from '../log/logger.ts';
 import type { BackendUnit } from '../service/backend-unit.ts';
 import type { Backends } from '../service/backends.ts';
 import type { Door } from '../volume/door.ts';
+import type { MeasuredCoordinator } from './measured-coordinator.ts';
 
 export interface HealthSources {
   readonly config: Config;
   readonly incarnation: { readonly id: string; readonly host: string; readonly pid: number; readonly version: string };
   readonly db: Database;
-  readonly coordinator: Coordinator;
+  readonly coordinator: MeasuredCoordinator;
   readonly backends: Backends;
   readonly units: readonly BackendUnit[];
   readonly door: Door;
@@ -47,7 +47,7 @@ export function createHttp(sources: HealthSources): HttpServer {
 function createMetrics({ door, coordinator, units }: HealthSources, loopDelay: EventLoopDelay): Metrics {
   const jobs = (running: boolean): number =>
     door.status().filter(({ state }) => (state === 'running') === running).length;
-  return new Metrics({
+  const metrics = new Metrics({
     inFlight: () => jobs(true),
     parked: () => jobs(false),
     locksHeld: () => coordinator.local().held.length,
@@ -56,6 +56,8 @@ function createMetrics({ door, coordinator, units }: HealthSources, loopDelay: E
     shares: () => units.flatMap(sharesOf),
     loopDelay: () => loopDelay.read(),
   });
+  coordinator.observe((outcome, seconds) => metrics.lockWaited(outcome, seconds));
+  return metrics;
 }
 
 function sharesOf(unit: BackendUnit): readonly ShareFigures[] {

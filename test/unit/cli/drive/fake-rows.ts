@@ -40,7 +40,8 @@ function table<Row extends { id: string }>(rows: Map<string, Row>, defaults: Par
         column,
         typeof value === 'symbol' ? time : value,
       ]);
-      rows.set(id, { ...row, ...Object.fromEntries(values) });
+      const changed: unknown = { ...row, ...Object.fromEntries(values) };
+      rows.set(id, changed as Row);
       return 1;
     },
   };
