@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Config } from '../../config/load.ts';
 import type { Database } from '../../db/database.ts';
 import type { Snapshot, Volume, VolumeType } from '../../domain/rows.ts';
@@ -35,6 +36,8 @@ const owner: Owner = { userId: 'cinder-volume-aa', projectId: 'cinder-volume-aa'
 
 /** @throws InvalidInputError on a database of a cloud, unless `bypassApi` */
 export async function openDrive(config: Config, { bypassApi, signal }: DriveOptions): Promise<Drive> {
+  // Many requests wait on the one signal at once; Node would take that for a leak.
+  setMaxListeners(0, signal);
   const rows = await openDatabaseOf(config, signal);
   try {
     if (!bypassApi) await refuseForeignDatabase(config);
