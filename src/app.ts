@@ -4,23 +4,29 @@ import { databaseOptions } from './app/database-options.ts';
 import { createHttp } from './app/health-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
-import { createMessaging } from './app/messaging-parts.ts';
+import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import type { Config } from './config/load.ts';
+import type { Settings } from './config/options/index.ts';
+import type { Coordinator } from './coordination/coordinator.ts';
 import { createCoordinator } from './coordination/create.ts';
+import type { Database } from './db/database.ts';
 import { openDatabase } from './db/open-database.ts';
-import type { Component } from './kernel/component.ts';
+import type { Clock } from './kernel/clock.ts';
+import type { Component, Health } from './kernel/component.ts';
 import { Lifecycle } from './kernel/lifecycle.ts';
 import type { Logger } from './log/logger.ts';
 import type { Log } from './log/create-logger.ts';
 import { BootClock } from './native/boot-clock.ts';
+import type { BackendUnit } from './service/backend-unit.ts';
 import { Backends } from './service/backends.ts';
 import type { VolumeRpcVersion } from './service/identity.ts';
 import { createDoor } from './volume/create-door.ts';
+import type { CustodyTimings } from './volume/custody-options.ts';
 import type { OperationPorts } from './volume/operation.ts';
 import { operations } from './volume/operations/index.ts';
 
 /** What we serve: every method of upstream's release Zed. */
-const RPC_VERSION = '3.18' satisfies VolumeRpcVersion;
+const RPC_VERSION: VolumeRpcVersion = '3.18';
 
 /** Taken off every proof of a lock, for what happens between a check and the step it allows. */
 const SAFETY_MARGIN_MS = 1000;
@@ -47,82 +53,57 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version };
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
   const messaging = createMessaging(settings, named('rpc'));
-  const coordinator = new MeasuredCoordinator(
-    createCoordinator({
-      ...settings.coordination,
-      url: settings.coordination.backendUrl,
-      safetyMarginMs: SAFETY_MARGIN_MS,
-      silentMainLoopMs: SILENT_MAIN_LOOP_MS,
-      clock,
-      log: named('coordination'),
-    }),
-  );
+  const coordinator = new MeasuredCoordinator(coordinatorOf(settings, clock, named('coordination')));
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
-  const operationSettings = {
-    noSnapshotGbQuota: settings.service.noSnapshotGbQuota,
-    messageTtlSeconds: settings.service.messageTtlMs / 1000,
-  };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const backends = new Backends(units, named('service'));
-  const ports = new Map(
-    units.map((backend): [string, OperationPorts] => [
-      backend.workOf,
-      { db, backend, messages: messaging.messages, settings: operationSettings },
-    ]),
-  );
+  const ports = portsOf(units, db, messaging, settings);
   const custody = createDoor({
-    db,
-    coordinator,
-    operations,
-    ports,
-    codec: messaging.codec,
-    sender: messaging.sender,
-    incarnation,
+    ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
-    clock,
+    timings: timingsOf(settings),
     log: named('volume'),
-    timings: {
-      incarnationHeartbeatMs: settings.activeActive.incarnationHeartbeatMs,
-      presumedDeadAfterMs: settings.activeActive.presumedDeadAfterMs,
-      reconcileIntervalMs: settings.activeActive.reconcileIntervalMs,
-      lockWaitWarningMs: settings.activeActive.lockWaitWarningMs,
-    },
   });
-  const consumers = new Consumers({
-    config,
-    version: RPC_VERSION,
-    messaging,
-    backends,
-    ports,
-    door: custody.door,
-    log: named('rpc'),
-  });
-  const http = createHttp({
-    config,
-    incarnation,
-    db,
-    coordinator,
-    backends,
-    units,
-    door: custody.door,
-    consuming: (signal) => consumers.probe(signal),
-    log: named('http'),
-  });
-  const parts: readonly Component[] = [
-    db,
-    ...messaging.transports,
-    coordinator,
-    backends,
-    ...custody.before,
-    consumers,
-    http,
-    ...custody.background,
-  ];
+  const { door } = custody;
+  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door };
+  const consumers = new Consumers({ ...serving, log: named('rpc') });
+  const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
+  const looks = { config, incarnation, db, coordinator, backends, units, door, consuming };
+  const http = createHttp({ ...looks, log: named('http') });
+  const servers = [db, ...messaging.transports, coordinator];
+  const parts: readonly Component[] = [...servers, backends, ...custody.before, consumers, http, ...custody.background];
   const lifecycle = new Lifecycle(parts, (event) =>
     log.logger.debug({ ...event }, `${event.component} ${event.event}`),
   );
-  return {
-    start: (signal) => lifecycle.start(signal),
-    stop: (how) => lifecycle.stop(how),
+  return { start: (signal) => lifecycle.start(signal), stop: (how) => lifecycle.stop(how) };
+}
+
+function coordinatorOf({ coordination }: Settings, clock: Clock, log: Logger): Coordinator {
+  return createCoordinator({
+    ...coordination,
+    url: coordination.backendUrl,
+    safetyMarginMs: SAFETY_MARGIN_MS,
+    silentMainLoopMs: SILENT_MAIN_LOOP_MS,
+    clock,
+    log,
+  });
+}
+
+/** What operations are given, by whose work it is. */
+function portsOf(
+  units: readonly BackendUnit[],
+  db: Database,
+  { messages }: Messaging,
+  { service }: Settings,
+): ReadonlyMap<string, OperationPorts> {
+  const settings = {
+    noSnapshotGbQuota: service.noSnapshotGbQuota,
+    messageTtlSeconds: service.messageTtlMs / 1000,
   };
+  return new Map(units.map((backend) => [backend.workOf, { db, backend, messages, settings }]));
+}
+
+function timingsOf({ activeActive }: Settings): Partial<CustodyTimings> {
+  const { incarnationHeartbeatMs, presumedDeadAfterMs, reconcileIntervalMs, lockWaitWarningMs } = activeActive;
+  return { incarnationHeartbeatMs, presumedDeadAfterMs, reconcileIntervalMs, lockWaitWarningMs };
 }

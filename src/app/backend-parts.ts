@@ -50,7 +50,7 @@ export function createBackendUnit(name: string, around: BackendSurroundings): Ba
         sender: around.sender,
         context: around.serviceContext,
         extras: {
-          extraCapabilities: options.extraCapabilities as Readonly<Record<string, unknown>>,
+          extraCapabilities: options.extraCapabilities,
           filterFunction: options.filterFunction,
           goodnessFunction: options.goodnessFunction,
         },
