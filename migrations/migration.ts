@@ -12,5 +12,5 @@ export interface Migration {
 
 /** Spells our own tables: `aa_journal`, or `"schema"."aa_journal"` where they have a schema of their own. */
 export interface SchemaNames {
-  own(table: string): string;
+  readonly own: (table: string) => string;
 }

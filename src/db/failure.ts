@@ -16,7 +16,7 @@ const effect: Readonly<Record<Stage, Outcome>> = { connect: 'not-started', undon
 export function databaseError(thrown: unknown, stage: Stage): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
   const sqlState = sqlStateOf(thrown);
-  const answered = sqlState !== undefined && !isLoss(sqlState);
+  const answered = sqlState !== undefined && (!isLoss(sqlState) || sqlState === idleTooLong);
   return new DatabaseError(`database: ${messageOf(thrown)}`, {
     cause: toError(thrown),
     // An answer says that the statement was undone; without one only the stage tells.
@@ -24,6 +24,9 @@ export function databaseError(thrown: unknown, stage: Stage): DatabaseError {
     ...(sqlState === undefined ? {} : { sqlState }),
   });
 }
+
+/** The server has undone a transaction that lay idle too long, before any commit: a loss with a certain outcome. */
+const idleTooLong = '25P03';
 
 /** The victim of a deadlock or of a conflict: undone by the server, and worth another try as it stands. */
 export function isConflict(error: unknown): boolean {
@@ -38,7 +41,7 @@ export function isHarmlessLoss(error: unknown): boolean {
 
 /** SQLSTATEs after which the connection is no more: connection exceptions, shutdown, time-outs of an idle session. */
 function isLoss(sqlState: string): boolean {
-  return sqlState.startsWith('08') || sqlState.startsWith('57P') || sqlState === '25P03';
+  return sqlState.startsWith('08') || sqlState.startsWith('57P') || sqlState === idleTooLong;
 }
 
 function sqlStateOf(thrown: unknown): string | undefined {

@@ -7,7 +7,7 @@ export interface OwnNames {
   readonly outbox: string;
   readonly incarnation: string;
   /** Any of them by its plain name. */
-  own(table: string): string;
+  readonly own: (table: string) => string;
 }
 
 /** @param schema null: beside Cinder's tables */

@@ -77,13 +77,15 @@ export class Pool {
     sql: string,
     bindings: readonly Binding[] = [],
   ): Promise<Answer<R>> {
+    // Known to be broken already: nothing is sent, so a commit has certainly not happened.
+    const broken = connection.__knex__disposed !== undefined;
     try {
       const statement = this.#knex.raw(sql, bindings.map(storable) as Knex.RawBinding[]);
       const result: unknown = await statement.connection(connection).timeout(this.#timeoutMs);
       const { rows, rowCount, command } = result as { rows?: R[]; rowCount?: number | null; command?: string };
       return { rows: rows ?? [], count: rowCount ?? 0, command: command ?? '' };
     } catch (thrown) {
-      const error = databaseError(thrown, stage);
+      const error = databaseError(thrown, broken ? 'undone' : stage);
       if (error.sqlState === undefined) this.spoil(connection, error);
       throw error;
     }
@@ -156,11 +158,11 @@ function sessionSettings({ idleTransactionMs }: PoolOptions): string {
   ].join('; ');
 }
 
-const timestamp = 1114;
+type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
 
 /** Timestamps stay texts, always with six digits; all else is the driver's own reading (bigint: a decimal string). */
-function getTypeParser(oid: number, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === timestamp) return withMicroseconds;
+function getTypeParser(oid: TypeId, format?: 'text' | 'binary'): (value: string) => unknown {
+  if (oid === pg.types.builtins.TIMESTAMP) return withMicroseconds;
   return pg.types.getTypeParser(oid, format ?? 'text') as (value: string) => unknown;
 }
 

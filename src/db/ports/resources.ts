@@ -83,7 +83,8 @@ export interface GlanceMetadataRepository {
 export interface QuotaRepository {
   /**
    * `in_use += delta` for each resource (`volumes`, `gigabytes`, `volumes_<type>`, …) of a project. A missing usage
-   * row is made by counting, as upstream does. Call it in the transaction that changes what is counted.
+   * row is made by counting, as upstream does. Call it in the transaction that changes what is counted, before that
+   * change: a count that holds the change already would take it twice.
    */
   adjust(projectId: string, deltas: Readonly<Record<string, number>>): Promise<void>;
   commit(reservationIds: readonly string[]): Promise<void>;

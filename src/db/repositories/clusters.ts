@@ -57,9 +57,9 @@ async function includeTable(tx: Session, table: string, host: string, clusterNam
   // The cache's table alone has neither of the columns.
   const soft = table !== 'image_volume_cache_entries';
   const { count } = await tx.write(
-    `update ${table} set cluster_name = ?::text || substr(host, ?::integer)${soft ? `, updated_at = ${nowSql}` : ''}
+    `update ${table} set cluster_name = ?::text || substr(host, char_length(?::text) + 1)${soft ? `, updated_at = ${nowSql}` : ''}
      where ${sql}${soft ? ' and deleted = false' : ''}`,
-    [clusterName, [...host].length + 1, ...bindings],
+    [clusterName, host, ...bindings],
   );
   return count;
 }

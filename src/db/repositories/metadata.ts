@@ -23,7 +23,12 @@ export async function readMetadata(session: Session, of: MetadataTable, id: stri
  * Adds, replaces, and (null) removes keys. No constraint keeps a key from being there twice, so writers take turns on
  * the owner's row.
  */
-export async function mergeMetadata(session: Session, of: MetadataTable, id: string, changes: KeyValues) {
+export async function mergeMetadata(
+  session: Session,
+  of: MetadataTable,
+  id: string,
+  changes: KeyValues,
+): Promise<void> {
   const keys = Object.keys(changes);
   if (keys.length === 0) return;
   const set = keys.filter((key) => changes[key] !== null);
