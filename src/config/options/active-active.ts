@@ -1,4 +1,4 @@
-import { boolean, choice, defineOptions, fractionalSeconds, integer, string } from '../option.ts';
+import { choice, defineOptions, fractionalSeconds, integer, string } from '../option.ts';
 
 /** `[cinder_volume_aa]`: what upstream's service has no option for. Durations are seconds in the file. */
 export const activeActiveOptions = defineOptions('cinder_volume_aa', {
