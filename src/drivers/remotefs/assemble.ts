@@ -6,6 +6,7 @@ import { ShareClient } from '../share/share-client.ts';
 import type { DriverInfo, VolumeDriver } from '../volume-driver.ts';
 import type { Mounts } from './mounts.ts';
 import { fileModes } from './nas-security.ts';
+import { ShareFolders } from './share-folders.ts';
 import { RemoteFsDriver } from './remotefs-driver.ts';
 
 /** Puts a RemoteFS driver together; `mounts` is what its kind has of its own. */
@@ -26,10 +27,12 @@ export function assembleRemoteFs(
   // The closed choice, until the share has been asked.
   let fileMode: number = fileModes.secure;
   const format = options.nfsQcow2Volumes ? 'qcow2' : 'raw';
+  const folders = new ShareFolders(mounts, share, () => fileMode);
   const parts = {
     share,
     qemu: new QemuImg(share),
     mounts,
+    folders,
     options,
     clock,
     log,

@@ -31,18 +31,24 @@ export async function cloneVolume(
   const from = await openFolder(parts, source.volume, work);
   const image = await sourceImage(from, source);
   if (image.virtualBytes > bytes) throw tooSmall(volume, image.virtualBytes);
+  await target.withTemps(() => copy(parts, { from, image }, target, { bytes, replaces: present !== null }));
+  return { adminMetadata: { format: parts.format } };
+}
+
+async function copy(
+  parts: RemoteFsParts,
+  { from, image }: { readonly from: VolumeFolder; readonly image: Image },
+  target: VolumeFolder,
+  { bytes, replaces }: { readonly bytes: number; readonly replaces: boolean },
+): Promise<void> {
+  const { work } = target;
   const temp = target.temp('copy');
   const to = { path: temp.path, format: parts.format };
   await from.whileBusy(() => parts.qemu.convert({ path: from.path(image.name), format: image.format }, to, work));
-  if (parts.format === 'qcow2' && image.virtualBytes < bytes) {
-    await parts.qemu.resize(temp.path, 'qcow2', bytes, work);
-  }
-  const how = present === null ? 'link' : 'rename';
-  await target.commit('volume-file', temp.name, target.base, {
-    how,
-    ...(parts.format === 'raw' && { growTo: bytes }),
-  });
-  return { adminMetadata: { format: parts.format } };
+  const isRaw = parts.format === 'raw';
+  if (!isRaw && image.virtualBytes < bytes) await parts.qemu.resize(temp.path, 'qcow2', bytes, work);
+  const how = replaces ? 'rename' : 'link';
+  await target.commit('volume-file', temp.name, target.base, { how, ...(isRaw && { growTo: bytes }) });
 }
 
 function sourceImage(from: VolumeFolder, source: CloneSource): Promise<Image> {

@@ -39,8 +39,10 @@ async function createQcow2(parts: RemoteFsParts, folder: VolumeFolder): Promise<
   if (present?.header?.virtualSize === bytes && present.header.backingFile === null) return;
   if (present !== null && !mayReplace(folder.volume)) throw conflict(folder, present.bytes);
   const temp = folder.temp('volume');
-  await parts.qemu.createQcow2(temp.path, bytes, folder.work);
-  await folder.commit('volume-file', temp.name, folder.base, { how: present === null ? 'link' : 'rename' });
+  await folder.withTemps(async () => {
+    await parts.qemu.createQcow2(temp.path, bytes, folder.work);
+    await folder.commit('volume-file', temp.name, folder.base, { how: present === null ? 'link' : 'rename' });
+  });
 }
 
 export function sizeBytes(volume: Volume): number {

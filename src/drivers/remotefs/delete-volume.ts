@@ -18,8 +18,7 @@ export async function deleteVolume(parts: RemoteFsParts, volume: Volume, work: D
   const folder = await openFolder(parts, volume, work);
   const names = await filesOf(parts, folder);
   await folder.unlink('delete-volume', [...names, infoFile(folder.base)]);
-  const { dir, base } = folder;
-  await parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: true }, work);
+  await folder.removeOwnTemps();
 }
 
 /** The chain's files and those that `.info` or a snapshot's row names, lowest first; not all need be there. */

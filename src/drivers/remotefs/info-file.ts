@@ -15,7 +15,7 @@ export interface SnapshotInfo {
  * @throws CinderError naming the file where it is torn (a writer in place was interrupted) or foreign
  */
 export function parseInfoFile(text: string, fileName: string): SnapshotInfo {
-  const entries = Object.entries(parseObject(text, fileName));
+  const entries = Object.entries<unknown>({ ...parseObject(text, fileName) });
   const snapshots = new Map<string, string>();
   for (const [key, value] of entries) {
     if (typeof value !== 'string' || value.includes('/')) throw foreign(fileName, `${key} names no file`);

@@ -3,6 +3,7 @@ import type { Logger } from '../../log/logger.ts';
 import type { QemuImg } from '../qemu-img.ts';
 import type { ShareClient } from '../share/share-client.ts';
 import type { Mounts } from './mounts.ts';
+import type { ShareFolders } from './share-folders.ts';
 import type { RemoteFsOptions } from './settings.ts';
 
 /** What the use cases of a RemoteFS driver work with. */
@@ -10,11 +11,12 @@ export interface RemoteFsParts {
   readonly share: ShareClient;
   readonly qemu: QemuImg;
   readonly mounts: Mounts;
+  readonly folders: ShareFolders;
   readonly options: RemoteFsOptions;
   readonly clock: Clock;
   readonly log: Logger;
   /** Permission bits of new files: decided once, at the driver's start. */
   fileMode(): number;
-  /** Writes each new file's full length. */
+  /** Of new volumes. */
   readonly format: 'raw' | 'qcow2';
 }

@@ -67,7 +67,7 @@ export class RemoteFsDriver implements VolumeDriver {
       const [first] = mounted;
       if (first === undefined) throw new CinderError('NfsNoSharesMounted', {}, { outcome: 'not-started' });
       await this.#decide(first, guard);
-      for (const share of mounted) await this.#ensureTempFolder(share, guard);
+      for (const { location } of mounted) await this.#parts.folders.ready(location, guard);
       this.#problem = undefined;
     } catch (error) {
       this.#problem = messageOf(error);
@@ -149,12 +149,6 @@ export class RemoteFsDriver implements VolumeDriver {
     if (mounts.remote) requireSnapshotsAllowed(security, options);
     log.info({ ...security, marked }, 'NAS security was decided');
     this.#onDecided(security.permissions ? fileModes.secure : fileModes.open);
-  }
-
-  async #ensureTempFolder({ location }: Share, guard: StepGuard): Promise<void> {
-    const dir = this.#parts.mounts.folderOf(location);
-    const mode = this.#parts.fileMode() === fileModes.secure ? 0o770 : 0o777;
-    await this.#parts.share.call('ensureTempFolder', { dir, mode }, guard);
   }
 }
 

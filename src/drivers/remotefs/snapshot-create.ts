@@ -31,7 +31,7 @@ export async function createSnapshot(
   const [top, ...below] = wholeChain(chain);
   if (infoOf(chain).snapshots.get(snapshot.id) !== overlay) {
     await requireKnownSnapshots(chain, volume, work, snapshot.id);
-    await makeOverlay(parts, folder, chain, overlay, top);
+    await folder.withTemps(() => makeOverlay(parts, folder, chain, overlay, top));
     await folder.writeInfo(withSnapshot(infoOf(chain), snapshot.id, overlay), top.facts);
   }
   const bottom = below.at(-1) ?? top;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { delay } from '../../kernel/abort.ts';
+import { AppError } from '../../kernel/errors.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { ImageBusyError, type ImageFormat } from '../qemu-img.ts';
@@ -116,6 +117,22 @@ export class VolumeFolder {
     await this.#parts.share.call('unlink', { dir: this.dir, names }, this.work);
   }
 
+  /** Runs `make`, which leaves files of this owner behind; where it fails for certain they are removed. */
+  async withTemps(make: () => Promise<void>): Promise<void> {
+    try {
+      await make();
+    } catch (error) {
+      if (!(error instanceof AppError) || error.outcome !== 'unknown')
+        await this.removeOwnTemps().catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async removeOwnTemps(): Promise<void> {
+    const { dir, base, work } = this;
+    await this.#parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: true }, work);
+  }
+
   async #waitForBusy(what: string, limit: number): Promise<void> {
     if (this.#parts.clock.nowMs() >= limit) {
       const message = `Refused: somebody has had ${what} open for ${busyLimitMs / 60_000} minutes.`;
@@ -139,7 +156,6 @@ export async function openFolder(parts: RemoteFsParts, volume: Volume, work: Dri
     const reason = 'it has no provider_location';
     throw new CinderError('InvalidVolume', { reason }, { outcome: 'not-started' });
   }
-  const configured = parts.mounts.shares().find((share) => share.location === location);
-  await parts.mounts.ensure(configured ?? { location, options: null }, work);
-  return new VolumeFolder(parts, parts.mounts.folderOf(location), volume, work);
+  const dir = await parts.folders.ready(location, work);
+  return new VolumeFolder(parts, dir, volume, work);
 }

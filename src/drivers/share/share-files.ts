@@ -53,13 +53,10 @@ export class ShareFiles {
     const present = await this.#lengthOf(path);
     if (present === bytes) return { state: 'exists' };
     if (present !== null && !mayReplace) return { state: 'conflict', bytes: present };
-    const handle = await this.#newTemp(dir, temp);
-    try {
+    await this.#writeTemp(dir, temp, async (handle) => {
       await (fill === 'sparse' ? handle.truncate(bytes) : writeZeros(handle, bytes, guard));
       await finish(handle, mode, null);
-    } finally {
-      await handle.close();
-    }
+    });
     await this.#publish(dir, temp, name, present === null ? 'link' : 'rename', guard);
     return { state: 'made' };
   }
@@ -79,13 +76,10 @@ export class ShareFiles {
 
   async replaceFile(args: Args<'replaceFile'>, guard: CallGuard): Promise<null> {
     const { dir, temp, name, text, mode, owner } = args;
-    const handle = await this.#newTemp(dir, temp);
-    try {
+    await this.#writeTemp(dir, temp, async (handle) => {
       await handle.writeFile(text);
       await finish(handle, mode, owner);
-    } finally {
-      await handle.close();
-    }
+    });
     await this.#publish(dir, temp, name, 'rename', guard);
     return null;
   }
@@ -119,11 +113,20 @@ export class ShareFiles {
     await unlink(path).catch(ignore('ENOENT'));
   }
 
-  async #newTemp(dir: string, temp: string): Promise<FileHandle> {
+  /** Where writing fails (a full share) nothing stays behind. */
+  async #writeTemp(dir: string, temp: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
     const path = pathIn(this.#allowed, dir, tempFolder, temp);
     // An earlier try of the same owner left it.
     await unlink(path).catch(ignore('ENOENT'));
-    return open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    const handle = await open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW, 0o600);
+    try {
+      await write(handle);
+    } catch (error) {
+      await unlink(path).catch(() => undefined);
+      throw error;
+    } finally {
+      await handle.close();
+    }
   }
 
   async #publish(dir: string, temp: string, name: string, how: 'link' | 'rename', guard: CallGuard): Promise<void> {

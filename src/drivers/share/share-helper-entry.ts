@@ -23,9 +23,10 @@ function die(): void {
   process.kill(process.pid, 'SIGKILL');
 }
 
-// The service decides when its helper ends: a terminal's Ctrl-C or a unit's SIGTERM goes to both.
+// The service decides when its helper ends: a terminal's Ctrl-C or a unit's SIGTERM or SIGHUP goes to both.
 process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
+process.on('SIGHUP', () => undefined);
 process.stdout.on('error', die);
 createInterface({ input: process.stdin })
   .on('line', (line) => helper.receive(JSON.parse(line) as ToHelper))

@@ -1,0 +1,190 @@
+import { execFileSync } from 'node:child_process';
+import { rmSync, writeFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
+import type { DriverWork } from '../../../src/drivers/volume-driver.ts';
+import { leaveOut } from '../../support/programs.ts';
+import { FolderBackend } from './folder-backend.ts';
+
+const tail = 1024 ** 3 - 65536;
+
+/** A volume whose three snapshots hold 1, 2 and 3, and which itself holds 4. */
+interface Scene {
+  readonly volume: Volume;
+  readonly snapshots: readonly [Snapshot, Snapshot, Snapshot];
+}
+
+interface Case {
+  readonly name: string;
+  /** Every commit point of the operation, in order. */
+  readonly points: readonly string[];
+  run(scene: Scene, work: DriverWork): Promise<unknown>;
+  check(scene: Scene): Promise<void> | void;
+}
+
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a commit point', () => {
+  let backend: FolderBackend;
+  let fresh: Volume;
+  let freshSnapshot: Snapshot;
+  beforeAll(async () => {
+    backend = await FolderBackend.start();
+  });
+  afterAll(() => backend.stop());
+
+  async function scene(): Promise<Scene> {
+    const volume = await backend.available();
+    const snap = async (byte: number): Promise<Snapshot> => {
+      backend.write(volume, tail, 65536, byte);
+      return backend.snapshot(volume);
+    };
+    const snapshots = [await snap(1), await snap(2), await snap(3)] as const;
+    backend.write(volume, tail, 65536, 4);
+    fresh = backend.volume();
+    freshSnapshot = backend.snapshotRow(volume);
+    return { volume, snapshots };
+  }
+
+  const remove = (index: 0 | 1 | 2): Pick<Case, 'run' | 'check'> => ({
+    run: ({ volume, snapshots }, work) => backend.driver.snapshots.remove(snapshots[index], volume, work),
+    check: ({ volume, snapshots }) => {
+      const gone = snapshots[index].id;
+      expect(backend.info(volume)).not.toHaveProperty(gone);
+      expect(backend.files()).not.toContain(`volume-${volume.id}.${gone}`);
+      expectData(volume, snapshots, index);
+    },
+  });
+
+  const cases: readonly Case[] = [
+    {
+      name: 'create',
+      points: ['volume-file'],
+      run: (_, work) => backend.driver.create(fresh, work),
+      check: () => backend.expectBytes(`volume-${fresh.id}`, 'raw', tail, 65536, 0),
+    },
+    {
+      name: 'clone of a snapshot',
+      points: ['volume-file'],
+      run: ({ volume, snapshots }, work) =>
+        backend.driver.clone.create(fresh, { kind: 'snapshot', volume, snapshot: snapshots[1] }, work),
+      check: () => backend.expectBytes(`volume-${fresh.id}`, 'raw', tail, 65536, 2),
+    },
+    {
+      name: 'snapshot',
+      points: ['snapshot-overlay', 'snapshot-info'],
+      run: ({ volume }, work) => backend.driver.snapshots.create(freshSnapshot, volume, work),
+      check: ({ volume, snapshots }) => {
+        const file = `volume-${volume.id}.${freshSnapshot.id}`;
+        expect(backend.info(volume)).toMatchObject({ active: file, [freshSnapshot.id]: file });
+        expectData(volume, snapshots);
+      },
+    },
+    {
+      name: 'deletion of the newest snapshot',
+      points: ['snapshot-merge', 'snapshot-info', 'snapshot-file'],
+      ...remove(2),
+    },
+    {
+      name: 'deletion of an inner snapshot',
+      points: ['snapshot-merge', 'snapshot-rebase', 'snapshot-info', 'snapshot-file'],
+      ...remove(1),
+    },
+    {
+      name: 'deletion of the oldest snapshot',
+      points: ['snapshot-merge', 'snapshot-rebase', 'snapshot-info', 'snapshot-file'],
+      ...remove(0),
+    },
+    {
+      name: 'deletion of the volume',
+      points: ['delete-volume'],
+      run: ({ volume }, work) => backend.driver.remove(volume, work),
+      check: ({ volume }) => expect(backend.files().filter((name) => name.includes(volume.id))).toEqual([]),
+    },
+  ];
+
+  /** The volume's and each remaining snapshot's data, read through the chain. */
+  function expectData(volume: Volume, snapshots: readonly Snapshot[], except?: number): void {
+    backend.expectBytes(backend.active(volume), 'qcow2', tail, 65536, 4);
+    snapshots.forEach((snapshot, index) => {
+      if (index === except) return;
+      const overlay = backend.info(volume)[snapshot.id] ?? '';
+      const below = backingOf(backend.path(overlay));
+      backend.expectBytes(below, below.includes('.') ? 'qcow2' : 'raw', tail, 65536, index + 1);
+    });
+  }
+
+  for (const { name, points, run, check } of cases) {
+    it.each(points)(`${name}: before %s, then a successor`, async (fatal) => {
+      const where = await scene();
+      const passed: string[] = [];
+      const commitPoint = (point: string): Promise<void> => {
+        passed.push(point);
+        return point === fatal ? Promise.reject(new Error('died here')) : Promise.resolve();
+      };
+      await expect(run(where, backend.work({ commitPoint }))).rejects.toThrow('died here');
+      expect(passed).toEqual(points.slice(0, points.indexOf(fatal) + 1));
+      await run(where, backend.work());
+      await check(where);
+      // And once more, as when the message comes twice.
+      await run(where, backend.work());
+      await check(where);
+      expect(backend.temps()).toEqual([]);
+    });
+
+    it(`${name}: the helper killed after each commit point`, async () => {
+      for (const fatal of points) {
+        const where = await scene();
+        const commitPoint = (point: string): Promise<void> => {
+          if (point === fatal) setTimeout(() => backend.killHelper(), Math.random() * 6);
+          return Promise.resolve();
+        };
+        // Whether the call won the race or the signal: the successor's end is the same.
+        await run(where, backend.work({ commitPoint })).catch((error: unknown) => {
+          expect(error).toMatchObject({ outcome: 'unknown' });
+        });
+        await run(where, backend.work());
+        await check(where);
+        expect(backend.temps()).toEqual([]);
+      }
+    });
+  }
+
+  it.each([0, 1, 2] as const)(
+    'snapshot %i: takes over where upstream died after the merge and the removal',
+    async (index) => {
+      const where = await scene();
+      const { volume, snapshots } = where;
+      const file = backend.path(`volume-${volume.id}.${snapshots[index].id}`);
+      execFileSync('qemu-img', ['commit', '-q', '-d', '-f', 'qcow2', file]);
+      rmSync(file);
+      await backend.removeSnapshot(snapshots[index], volume);
+      expectData(volume, snapshots, index);
+    },
+  );
+
+  it('does not repair a chain that lacks a file nobody was deleting', async () => {
+    const { volume, snapshots } = await scene();
+    rmSync(backend.path(`volume-${volume.id}.${snapshots[0].id}`));
+    await expect(backend.removeSnapshot(snapshots[2], volume)).rejects.toThrow('is missing');
+    expect(backend.files()).toContain(`volume-${volume.id}.${snapshots[2].id}`);
+  });
+
+  it('touches nothing where .info is torn, and names the file; deleting the volume works all the same', async () => {
+    const { volume, snapshots } = await scene();
+    writeFileSync(backend.path(`volume-${volume.id}.info`), '{"active": "volu');
+    await expect(backend.removeSnapshot(snapshots[2], volume)).rejects.toThrow(`volume-${volume.id}.info`);
+    await backend.driver.remove(volume, backend.work());
+    expect(backend.files().filter((name) => name.includes(volume.id))).toEqual([]);
+  });
+
+  it('takes a missing .info for a loss where the database knows of snapshots', async () => {
+    const { volume, snapshots } = await scene();
+    rmSync(backend.path(`volume-${volume.id}.info`));
+    await expect(backend.driver.snapshots.create(freshSnapshot, volume, backend.work())).rejects.toThrow('3 snapshots');
+    await expect(backend.removeSnapshot(snapshots[2], volume)).rejects.toThrow('2 snapshots');
+  });
+});
+
+function backingOf(path: string): string {
+  const text = execFileSync('qemu-img', ['info', '-f', 'qcow2', '--output=json', path], { encoding: 'utf8' });
+  return (JSON.parse(text) as { 'backing-filename': string })['backing-filename'];
+}

@@ -1,0 +1,91 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { leaveOut } from '../../support/programs.ts';
+import { FolderBackend } from './folder-backend.ts';
+
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stranger has prepared', () => {
+  let backend: FolderBackend;
+  beforeAll(async () => {
+    backend = await FolderBackend.start();
+  });
+  afterAll(() => backend.stop());
+
+  /** Writes, as a guest can, a qcow2 header that names the host's password file into a raw volume. */
+  function writeHeader(path: string): void {
+    const header = Buffer.alloc(4096);
+    header.writeUInt32BE(0x514649fb, 0);
+    header.writeUInt32BE(2, 4);
+    header.writeBigUInt64BE(1024n, 8);
+    header.writeUInt32BE('/etc/passwd'.length, 16);
+    header.writeUInt32BE(16, 20);
+    header.writeBigUInt64BE(2n ** 30n, 24);
+    header.write('/etc/passwd', 1024);
+    const fd = openSync(path, 'r+');
+    writeSync(fd, header);
+    closeSync(fd);
+  }
+
+  it('takes a raw volume for raw where the database says so, and for a danger where nobody does', async () => {
+    const volume = await backend.available();
+    writeHeader(backend.path(`volume-${volume.id}`));
+    const target = backend.volume();
+    const clone = (hooks: object): Promise<unknown> =>
+      backend.driver.clone.create(target, { kind: 'volume', volume }, backend.work(hooks));
+    await expect(clone({})).rejects.toThrow('qcow2 header that its user wrote');
+    await clone({ adminMetadataOf: () => Promise.resolve({ format: 'raw' }) });
+    backend.expectBytes(`volume-${target.id}`, 'raw', 4096, 65536, 0);
+    backend.expectBytes(`volume-${target.id}`, 'raw', 0, 1, 0x51);
+  });
+
+  it('believes the overlay about the raw image below it', async () => {
+    const volume = await backend.available();
+    const snapshot = await backend.snapshot(volume);
+    writeHeader(backend.path(`volume-${volume.id}`));
+    await backend.removeSnapshot(snapshot, volume);
+    expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
+  });
+
+  it('refuses an overlay that stands on a file of somebody else, or keeps its data elsewhere', async () => {
+    for (const options of [
+      ['-u', '-b', '/etc/passwd', '-F', 'raw'],
+      ['-o', `data_file=${backend.path('elsewhere')}`],
+    ]) {
+      const volume = await backend.available();
+      const snapshot = await backend.snapshot(volume);
+      const overlay = backend.path(`volume-${volume.id}.${snapshot.id}`);
+      execFileSync('qemu-img', ['create', '-q', '-f', 'qcow2', ...options, overlay, '1G']);
+      await expect(backend.removeSnapshot(snapshot, volume)).rejects.toThrow(/invalid backing file|another file/);
+      const target = backend.volume();
+      const clone = backend.driver.clone.create(target, { kind: 'volume', volume }, backend.work());
+      await expect(clone).rejects.toThrow(/invalid backing file|another file/);
+    }
+  });
+
+  it('waits while somebody has the image open', async () => {
+    const volume = await backend.available();
+    const path = backend.path(`volume-${volume.id}`);
+    const holder = spawn('qemu-io', ['-f', 'raw', path], { stdio: ['pipe', 'pipe', 'ignore'] });
+    await once(holder.stdout, 'data');
+    let done = false;
+    const waits: string[] = [];
+    const log = { info: (_: object, message: string) => void waits.push(message), warn: () => undefined };
+    const row = backend.snapshotRow(volume);
+    const made = backend.driver.snapshots.create(row, volume, backend.work({ log })).then(() => (done = true));
+    await expect.poll(() => waits.length).toBeGreaterThan(0);
+    expect(done).toBe(false);
+    holder.stdin.end();
+    await made;
+    expect(backend.active(volume)).toContain(row.id);
+  });
+
+  it('refuses to change the chain of an attached volume', async () => {
+    const volume = { ...(await backend.available()), status: 'in-use', attach_status: 'attached' };
+    const row = backend.snapshotRow(volume);
+    await expect(backend.driver.snapshots.create(row, volume, backend.work())).rejects.toMatchObject({
+      exception: 'VolumeDriverException',
+      outcome: 'not-started',
+    });
+  });
+});

@@ -1,0 +1,177 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ShareClient } from '../../../src/drivers/share/share-client.ts';
+import type { FromHelper, ToHelper } from '../../../src/drivers/share/share-protocol.ts';
+import { silentLogger } from '../../../src/log/logger.ts';
+import { BootClock } from '../../../src/native/boot-clock.ts';
+import { eventually } from '../../support/poll.ts';
+import { leaveOut } from '../../support/programs.ts';
+import { buildOnce } from '../../support/shared-servers.ts';
+import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+
+const clock = new BootClock();
+
+describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
+  let entry: string;
+  let dir: string;
+  let slow: readonly [string, ...string[]];
+  beforeAll(async () => {
+    entry = join(await buildOnce(), 'src/drivers/share/share-helper-entry.js');
+  });
+  beforeEach(async () => {
+    dir = await makeTempDir();
+    mkdirSync(join(dir, '.cinder-volume-aa'));
+    const image = join(dir, 'image');
+    execFileSync('qemu-img', ['create', '-q', '-f', 'raw', image, '1M']);
+    // Runs for hours, and writes.
+    slow = ['qemu-img', 'bench', '-w', '-f', 'raw', '-c', '1000000000', image];
+  });
+  afterEach(() => removeDir(dir));
+
+  const client = (callTimeoutMs?: number): ShareClient =>
+    new ShareClient({
+      name: 'helper',
+      allowed: () => ({ base: null, folders: [dir] }),
+      entry,
+      clock,
+      log: silentLogger,
+      ...(callTimeoutMs !== undefined && { callTimeoutMs }),
+    });
+  const guard = (provableUntilMs = (): number => Number.POSITIVE_INFINITY, signal = new AbortController().signal) => ({
+    signal,
+    provableUntilMs,
+  });
+  const running = (): boolean => processesOf(`-c 1000000000 ${join(dir, 'image')}`).length > 0;
+  const create = { name: 'volume-x', tag: 't1', temp: 'volume-x~t1~v', mode: 0o660, mayReplace: false } as const;
+
+  it('commits nothing after the deadline, and says that nothing was done', async () => {
+    const share = client();
+    const call = share.call(
+      'createFile',
+      { ...create, dir, bytes: 4096, fill: 'sparse' },
+      guard(() => clock.nowMs() - 1),
+    );
+    await expect(call).rejects.toMatchObject({ errno: 'DEADLINE', outcome: 'not-started' });
+    expect(readdirSync(dir)).not.toContain('volume-x');
+    await share.stop();
+  });
+
+  it('lets a program live as long as renewals come, and not longer', async () => {
+    const share = client();
+    let until = clock.nowMs() + 600;
+    const run = share.run(slow, { guard: guard(() => until), timeoutMs: 60_000 });
+    const ended = run.catch((error: unknown) => error);
+    await eventually(running);
+    until = clock.nowMs() + 1_500;
+    const last = until;
+    expect(await ended).toMatchObject({ outcome: 'unknown' });
+    expect(clock.nowMs()).toBeGreaterThan(last - 100);
+    expect(running()).toBe(false);
+    await share.stop();
+  });
+
+  it('kills a program when its guard aborts, and answers when it is dead', async () => {
+    const share = client();
+    const controller = new AbortController();
+    const run = share.run(slow, { guard: guard(undefined, controller.signal), timeoutMs: 60_000 });
+    const ended = run.catch((error: unknown) => error);
+    await eventually(running);
+    controller.abort(new Error('locks lost'));
+    expect(await ended).toMatchObject({ outcome: 'unknown' });
+    expect(running()).toBe(false);
+    await share.stop();
+  });
+
+  it('is killed when it does not answer, and replaced', async () => {
+    const share = client(300);
+    await share.start(new AbortController().signal);
+    const hung = share.pid ?? 0;
+    process.kill(hung, 'SIGSTOP');
+    await expect(share.call('statfs', { dir }, guard())).rejects.toMatchObject({ errno: 'HELPER', outcome: 'unknown' });
+    expect(() => process.kill(hung, 0)).toThrow('ESRCH');
+    await expect(share.call('statfs', { dir }, guard(), 20_000)).resolves.toHaveProperty('totalBytes');
+    expect(share.pid).not.toBe(hung);
+    await share.stop();
+  });
+
+  it('goes with its children when its input ends, and when it is killed', async () => {
+    for (const end of [(child: ChildProcess) => child.stdin?.end(), (child: ChildProcess) => child.kill('SIGKILL')]) {
+      const { child, send } = await rawHelper(entry, dir);
+      send({
+        op: 'call',
+        id: 1,
+        verb: 'run',
+        args: { argv: slow, timeoutMs: 60_000, asRoot: false },
+        deadlineMs: null,
+      });
+      await eventually(running);
+      end(child);
+      await eventually(() => child.signalCode === 'SIGKILL');
+      await eventually(() => !running());
+    }
+  });
+
+  it('kills its children at the deadline though the main process is frozen', async () => {
+    // Nobody renews: that is all that the helper can see of a frozen main process.
+    const { child, send } = await rawHelper(entry, dir);
+    const args = { argv: slow, timeoutMs: 60_000, asRoot: false };
+    send({ op: 'call', id: 1, verb: 'run', args, deadlineMs: clock.nowMs() + 1_000 });
+    await eventually(running);
+    await eventually(() => !running());
+    child.kill('SIGKILL');
+  });
+
+  it('works in the folders it was given only, and starts no other programs', async () => {
+    const share = client();
+    await expect(share.call('statfs', { dir: '/etc' }, guard())).rejects.toThrow('no share');
+    const unlink = share.call('unlink', { dir, names: ['../image'] }, guard());
+    await expect(unlink).rejects.toMatchObject({ outcome: 'not-started' });
+    await expect(share.run(['sh', '-c', 'true'], { guard: guard(), timeoutMs: 1_000 })).rejects.toThrow(
+      'not for a share',
+    );
+    await share.stop();
+  });
+
+  it('tells a refusal, which is definite, from a doubt', async () => {
+    const share = client();
+    await share.call('createFile', { ...create, dir, bytes: 4096, fill: 'zeros' }, guard());
+    const again = share.call('createFile', { ...create, dir, bytes: 8192, fill: 'sparse' }, guard());
+    await expect(again).resolves.toEqual({ state: 'conflict', bytes: 4096 });
+    const missing = {
+      dir,
+      temp: 'volume-x~t1~gone',
+      name: 'n',
+      how: 'link',
+      mode: 0o600,
+      owner: null,
+      growTo: null,
+    } as const;
+    await expect(share.call('commit', missing, guard())).rejects.toMatchObject({ errno: 'ENOENT', outcome: 'failed' });
+    await share.stop();
+  });
+});
+
+async function rawHelper(entry: string, dir: string): Promise<{ child: ChildProcess; send(message: ToHelper): void }> {
+  const child = spawn(process.execPath, [entry, '--folder', dir], { stdio: ['pipe', 'pipe', 'inherit'] });
+  await new Promise<void>((resolve) => {
+    createInterface({ input: child.stdout }).once('line', (line) => {
+      expect((JSON.parse(line) as FromHelper).event).toBe('ready');
+      resolve();
+    });
+  });
+  return { child, send: (message) => void child.stdin.write(`${JSON.stringify(message)}\n`) };
+}
+
+function processesOf(words: string): readonly string[] {
+  return readdirSync('/proc').filter((name) => {
+    if (!/^\d+$/.test(name)) return false;
+    try {
+      return readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(words);
+    } catch {
+      return false;
+    }
+  });
+}
