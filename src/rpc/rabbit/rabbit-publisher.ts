@@ -40,6 +40,10 @@ export class RabbitPublisher {
     this.#keeper.start();
   }
 
+  async ready(signal: AbortSignal): Promise<void> {
+    await this.#keeper.current(signal);
+  }
+
   async stop(): Promise<void> {
     await this.#keeper.stop();
   }

@@ -36,7 +36,7 @@ export class RabbitTransport implements Transport {
     this.#inward.start();
     this.#outward.start();
     this.#publisher.start();
-    await Promise.all([this.#inward.current(signal), this.#outward.current(signal)]);
+    await Promise.all([this.#inward.current(signal), this.#publisher.ready(signal)]);
   }
 
   async stop({ force }: { force: AbortSignal }): Promise<void> {
