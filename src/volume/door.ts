@@ -269,8 +269,14 @@ export class Door implements Component {
 
   #logOf(entry: JournalEntry): Logger {
     const key = entry.resourceType === 'Snapshot' ? 'snapshot_id' : 'volume_id';
-    return this.#options.log.child({ request_id: requestId(entry), [key]: entry.resourceId, entry: entry.id });
+    return this.#options.log.child({ ...askedBy(entry), [key]: entry.resourceId, entry: entry.id });
   }
+}
+
+/** What a log line says of who asked, in oslo.log's own fields. */
+function askedBy({ context }: JournalEntry): Record<string, unknown> {
+  const fields = ['request_id', 'global_request_id', 'user_id', 'project_id', 'domain_id', 'user_domain_id'];
+  return Object.fromEntries([...fields, 'project_domain_id'].map((field) => [field, context[field] ?? null]));
 }
 
 function requestId({ context }: JournalEntry): string | null {
