@@ -55,12 +55,14 @@ export async function releaseSnapshot(
 ): Promise<void> {
   assertMove('Snapshot', snapshot.status, 'deleted');
   if ((await db.snapshots.update(snapshot.id, { status: 'deleting' })) === 0) return;
+  await mergeAdminMetadata(db, snapshot.volume_id, update);
+  await db.glanceMetadata.remove({ snapshotId: snapshot.id });
+  // Late, for a project's quota rows are locked until the commit and all that end work for it wait for them; but before
+  // the row goes, because a usage row that is missing is counted from the rows that are there.
   const deltas = snapshotRelease(snapshot, typeName, settings.noSnapshotGbQuota);
   if (snapshot.project_id !== null && Object.keys(deltas).length > 0) {
     await db.quotas.adjust(snapshot.project_id, deltas);
   }
-  await mergeAdminMetadata(db, snapshot.volume_id, update);
-  await db.glanceMetadata.remove({ snapshotId: snapshot.id });
   await db.snapshots.destroy(snapshot.id);
 }
 

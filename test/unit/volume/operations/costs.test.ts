@@ -57,8 +57,8 @@ const costs: readonly (readonly [method: string, status: 'creating' | 'deleting'
     [
       ...['snapshots.get', 'snapshots.ofVolume'],
       ...['snapshots.get', 'volumes.get', 'volumeTypes.get'],
-      ...['journal.finish', 'snapshots.update', 'quotas.adjust', 'volumes.mergeMetadata'],
-      ...['glanceMetadata.remove', 'snapshots.destroy', 'commit'],
+      ...['journal.finish', 'snapshots.update', 'volumes.mergeMetadata', 'glanceMetadata.remove'],
+      ...['quotas.adjust', 'snapshots.destroy', 'commit'],
     ],
   ],
 ];
