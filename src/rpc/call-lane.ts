@@ -79,7 +79,8 @@ export class CallLane {
     try {
       release = await this.#slots.acquire(waiting.signal);
     } catch {
-      return this.#dropUnstarted(held, call, stopping.aborted);
+      this.#dropUnstarted(held, call, stopping.aborted);
+      return;
     } finally {
       waiting.detach();
     }

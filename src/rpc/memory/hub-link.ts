@@ -22,7 +22,7 @@ export class HubSocket {
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    const lines = new LineReader((line) => this.#onFrame(parseFrame<HubFrame>(line)));
+    const lines = new LineReader((line) => this.#onFrame(parseFrame(line) as HubFrame));
     socket.on('data', (bytes) => {
       try {
         lines.push(bytes);
@@ -123,7 +123,10 @@ export class HubLink {
     while (!signal.aborted) {
       try {
         const socket = new HubSocket(await dial(this.#path));
-        if (signal.aborted) return socket.close();
+        if (signal.aborted) {
+          socket.close();
+          return;
+        }
         backoff.reset();
         this.#socket.set(socket);
         await raceAbort(endOf(socket), signal);

@@ -60,7 +60,7 @@ class HubSession {
   }
 
   start(): void {
-    const lines = new LineReader((line) => this.#onFrame(parseFrame<ClientFrame>(line)));
+    const lines = new LineReader((line) => this.#onFrame(parseFrame(line) as ClientFrame));
     this.#socket.on('data', (bytes) => {
       try {
         lines.push(bytes);
@@ -100,7 +100,7 @@ class HubSession {
     if (frame.op === 'listen') return this.#listen(frame);
     const listener = this.#listeners.get(frame.listener);
     if (listener === undefined) return 0;
-    for (const one of listener.subscriptions) frame.op === 'cancel' ? one.cancel() : one.close();
+    for (const one of listener.subscriptions) one[frame.op]();
     if (frame.op === 'close') {
       this.#listeners.delete(frame.listener);
       for (const { kind, name } of listener.queues) if (kind === 'fanout') this.#hub.remove(name);
@@ -132,7 +132,9 @@ class HubSession {
 
   #consume(listener: number, queue: QueueSpec, prefetch: number): HubSubscription {
     // A delivery may come before `consume` has returned.
-    const owe = (tag: number): void => void queueMicrotask(() => this.#owed.set(tag, subscription));
+    const owe = (tag: number): void => {
+      queueMicrotask(() => this.#owed.set(tag, subscription));
+    };
     const subscription: HubSubscription = this.#hub.consume(queue.name, {
       prefetch,
       deliver: (delivery, tag) => {

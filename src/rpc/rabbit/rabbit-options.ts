@@ -9,7 +9,7 @@ export type RabbitOptions = Values<typeof rabbitOptions>;
 export function withUrlOptions(options: RabbitOptions, query: ReadonlyMap<string, string>): RabbitOptions {
   const overrides = [...query].map(([name, text]) => parseOverride(name, text));
   // Each value was made by the option's own parser, which is what the table's types say.
-  return { ...options, ...Object.fromEntries(overrides) } as RabbitOptions;
+  return { ...options, ...Object.fromEntries(overrides) };
 }
 
 function parseOverride(name: string, text: string): [string, unknown] {

@@ -68,7 +68,7 @@ export class RabbitPublisher {
     this.#declared.clear();
     this.#returned.clear();
     channel.on('return', (message: Message) => {
-      const { messageId } = message.properties;
+      const messageId: unknown = message.properties.messageId;
       if (typeof messageId === 'string') this.#returned.add(messageId);
     });
     return Promise.resolve();

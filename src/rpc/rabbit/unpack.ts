@@ -9,7 +9,9 @@ export function unpackBody(content: Buffer, headers: Readonly<Record<string, unk
   const compression = headers?.['compression'];
   if (compression === undefined || compression === null || compression === '') return content;
   if (!ZLIB.includes(compression)) {
-    throw new Error(`compression ${String(compression).slice(0, 40)} is not supported; set kombu_compression to gzip`);
+    throw new Error(
+      `compression ${JSON.stringify(compression).slice(0, 40)} is not supported; set kombu_compression to gzip`,
+    );
   }
   return inflateSync(content, { maxOutputLength: WIRE_LIMITS.maxBytes });
 }
