@@ -60,9 +60,10 @@ async function demo(flags: DemoFlags, dir: string, io: CommandIo): Promise<ExitC
     });
     io.complain(`${((performance.now() - since) / 1000).toFixed(0)} s`);
     if (flags.keep === true) {
-      for (const { name, healthUrl } of cluster.replicas) io.print(`${name}: ${healthUrl}/v1/status`);
+      const running = cluster.replicas.filter((replica) => replica.isRunning());
+      for (const { name, healthUrl } of running) io.print(`${name}: ${healthUrl}/v1/status`);
       io.print(`Configuration for commands: ${cluster.configFile}\nCtrl-C stops everything.`);
-      await untilStopped(cluster.replicas, io);
+      await untilStopped(running, io);
     }
     return code;
   } finally {
