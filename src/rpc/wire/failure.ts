@@ -118,7 +118,7 @@ function linesOf(trace: unknown): string {
 }
 
 function pythonClassOf(error: Error): PythonClass {
-  if (error instanceof CinderError) return { name: error.exception, module: CINDER_MODULE };
+  if (error instanceof CinderError) return { name: (error as CinderError).exception, module: CINDER_MODULE };
   if (error instanceof PythonError || error instanceof RemoteError || error instanceof WireError) return error.python;
   return { name: error.name, module: OWN_MODULE };
 }
