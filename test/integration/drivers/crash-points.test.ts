@@ -18,8 +18,8 @@ interface Case {
   readonly name: string;
   /** Every commit point of the operation, in order. */
   readonly points: readonly string[];
-  run(scene: Scene, work: DriverWork): Promise<unknown>;
-  check(scene: Scene): Promise<void> | void;
+  readonly run: (scene: Scene, work: DriverWork) => Promise<unknown>;
+  readonly check: (scene: Scene) => Promise<void> | void;
 }
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a commit point', () => {

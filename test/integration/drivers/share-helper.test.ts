@@ -154,7 +154,10 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   });
 });
 
-async function rawHelper(entry: string, dir: string): Promise<{ child: ChildProcess; send(message: ToHelper): void }> {
+async function rawHelper(
+  entry: string,
+  dir: string,
+): Promise<{ child: ChildProcess; send: (message: ToHelper) => void }> {
   const child = spawn(process.execPath, [entry, '--folder', dir], { stdio: ['pipe', 'pipe', 'inherit'] });
   await new Promise<void>((resolve) => {
     createInterface({ input: child.stdout }).once('line', (line) => {
