@@ -9,7 +9,10 @@ import type { ServiceRegistration } from '../db/ports/services.ts';
  */
 export type VolumeRpcVersion = '3.18' | '3.20';
 
-/** The same in Zed and in all releases since. */
+/**
+ * The version of the object map, the same in Zed and in all releases since. Nothing else may ever be written: a Python
+ * service that finds an unknown one in a services row does not start.
+ */
 export const OBJECT_VERSION = '1.39';
 
 /** What the services row of one enabled backend says, and the binary and topic of its row. */

@@ -23,10 +23,3 @@ function isExecutable(path: string): boolean {
 export function leaveOut(...programs: readonly string[]): boolean {
   return process.env['SKIP_MISSING'] === '1' && programs.some((name) => findProgram(name) === undefined);
 }
-
-/** Path of qemu-img. @throws Error naming the package where it is missing */
-export function qemuImg(): string {
-  const path = findProgram('qemu-img');
-  if (path === undefined) throw new Error('qemu-img is missing: install qemu-utils, or run npm test -- --install');
-  return path;
-}

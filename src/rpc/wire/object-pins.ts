@@ -3,12 +3,6 @@ import { isVersionServed } from './version.ts';
 import { WireObject } from './wire-object.ts';
 import type { WireValue } from './wire-object.ts';
 
-/**
- * What a services row announces in `object_current_version`. Nothing else may ever be written there: a Python service
- * that finds an unknown one does not start.
- */
-export const OBJECT_MAP_VERSION = '1.39';
-
 /** The classes that were older at an earlier version of the map, with the fields that they did not have then. */
 interface Pin {
   readonly version: string;

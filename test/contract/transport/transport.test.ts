@@ -18,7 +18,9 @@ describeTransport('hub', async () => {
       Promise.resolve(
         createTransport({ url: `hub://${socketPath}`, options: defaultRabbitOptions(), log: silentLogger }),
       ),
-    disconnectAll: () => Promise.resolve(hub.disconnectAll()),
+    disconnectAll: async () => {
+      hub.disconnectAll();
+    },
     stop: async () => {
       await hub.stop();
       await removeDir(dir);

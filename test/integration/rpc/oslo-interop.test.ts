@@ -45,7 +45,7 @@ class OsloPeer {
     this.#child.stdin.write(`${JSON.stringify(command)}\n`);
     const answers = await eventually(() => this.#answers().length > before && this.#answers(), { timeoutMs: 30_000 });
     const answer = answers.at(-1);
-    if (answer?.['error'] !== undefined) throw new Error(String(answer['error']));
+    if (answer?.['error'] !== undefined) throw new Error(JSON.stringify(answer['error']));
     return answer?.['value'];
   }
 

@@ -71,8 +71,9 @@ describe('the sender', () => {
       name: 'reader',
       queues,
       prefetch: 10,
-      onDelivery: ({ queue, body, ack }) => {
-        ack();
+      onDelivery: (delivery) => {
+        const { queue, body } = delivery;
+        delivery.ack();
         const parsed = JSON.parse(body.toString()) as unknown;
         if (isJsonObject(parsed)) bodies.set(queue, [...(bodies.get(queue) ?? []), parsed]);
       },

@@ -162,8 +162,10 @@ describe('decodeEntity', () => {
   });
 
   it('is not led astray by keys that are names of inherited properties', () => {
-    const data = JSON.parse('{"use_quota":true,"__proto__":{"id":"v"},"constructor":1,"metadata":{"__proto__":"x"}}');
-    const object = decodeObject(primitive('Volume', data as JsonObject));
+    const data = JSON.parse(
+      '{"use_quota":true,"__proto__":{"id":"v"},"constructor":1,"metadata":{"__proto__":"x"}}',
+    ) as JsonObject;
+    const object = decodeObject(primitive('Volume', data));
     expect(Object.keys(object.fields)).toStrictEqual(['use_quota', 'metadata']);
     expect(JSON.stringify(object.fields['metadata'])).toBe('{"__proto__":"x"}');
   });
