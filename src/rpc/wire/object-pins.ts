@@ -14,7 +14,7 @@ const PINS: Readonly<Record<string, Readonly<Record<string, Pin>>>> = {
     Volume: { version: '1.8', without: ['use_quota'] },
     Snapshot: { version: '1.5', without: ['use_quota'] },
   },
-  [OBJECT_MAP_VERSION]: {},
+  '1.39': {},
 };
 
 /**
