@@ -6,4 +6,5 @@ export interface Counts {
 export function noCounts(): Counts;
 export function add(a: Counts, b: Counts): Counts;
 export function countVitest(jsonFile: string, status: number): Counts;
+export function failuresIn(report: object): string[];
 export function summaryLine(counts: Counts): string;

@@ -1,5 +1,6 @@
 // Counts what test runners and checks said, and prints the line that machines read.
 import { readFileSync } from 'node:fs';
+import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
 
@@ -24,13 +25,34 @@ export const add = (a, b) => ({
 export function countVitest(jsonFile, status) {
   let counts = { ...noCounts(), failed: 1 };
   try {
-    counts = countReport(JSON.parse(readFileSync(jsonFile, 'utf8')));
+    const report = JSON.parse(readFileSync(jsonFile, 'utf8'));
+    counts = countReport(report);
+    for (const line of failuresIn(report)) console.log(line);
   } catch (error) {
     console.error(`vitest left no report: ${error.message}`);
   }
-  if (status !== 0 && counts.failed === 0) counts.failed = 1;
+  if (status !== 0 && counts.failed === 0) {
+    counts.failed = 1;
+    console.log(`not ok vitest ended with status ${status}, and no test of its report failed`);
+  }
   return counts;
 }
+
+/**
+ * A line for each failure, to be read where only the end of a run's output was kept.
+ *
+ * @param {object} report of vitest's JSON reporter
+ * @returns {string[]} `not ok FILE > TEST: MESSAGE`
+ */
+export function failuresIn(report) {
+  return report.testResults.flatMap(({ name, status, message, assertionResults }) => {
+    const failed = assertionResults.filter((test) => test.status === 'failed');
+    if (status === 'failed' && failed.length === 0) return [`not ok ${name}: ${brief(message)}`];
+    return failed.map((test) => `not ok ${name} > ${test.fullName}: ${brief(test.failureMessages?.join(' '))}`);
+  });
+}
+
+const brief = (message = '') => stripVTControlCharacters(message).replaceAll(/\s+/g, ' ').slice(0, 600);
 
 function countReport(report) {
   const unloadable = report.testResults.filter(

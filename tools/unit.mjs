@@ -11,7 +11,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-unit-'));
 const report = join(scratch, 'report.json');
 console.log(`node ${process.version}`);
-const argv = ['run', 'test/unit', '--reporter=dot', '--reporter=json', `--outputFile.json=${report}`];
+const argv = ['run', 'test/unit', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
 const { status } = spawnSync(process.execPath, [join(root, 'node_modules/vitest/vitest.mjs'), ...argv], {
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { withTempDir } from '../../support/temp-dir.ts';
-import { add, countVitest, noCounts, summaryLine, type Counts } from '../../../tools/summary.mjs';
+import { add, countVitest, failuresIn, noCounts, summaryLine, type Counts } from '../../../tools/summary.mjs';
 
 const count = (report: unknown, status: number): Promise<Counts> =>
   withTempDir((dir) => {
@@ -44,6 +44,20 @@ describe('countVitest', () => {
     expect(await count(undefined, 137)).toEqual({ passed: 0, failed: 1, skipped: 0 });
     expect(await count(undefined, 0)).toMatchObject({ failed: 1 });
   });
+});
+
+it('names what failed, and why, in one line each', () => {
+  const passed = { status: 'passed', fullName: 'b' };
+  const failed = { status: 'failed', fullName: 'takes a lock', failureMessages: ['\u001b[31mexpected 1\nto be 2'] };
+  const testResults = [
+    { name: 'a.test.ts', status: 'failed', message: '', assertionResults: [passed, failed] },
+    { name: 'c.test.ts', status: 'failed', message: 'does not load', assertionResults: [] },
+    { name: 'd.test.ts', status: 'passed', message: '', assertionResults: [passed] },
+  ];
+  expect(failuresIn(report({ testResults }))).toEqual([
+    'not ok a.test.ts > takes a lock: expected 1 to be 2',
+    'not ok c.test.ts: does not load',
+  ]);
 });
 
 it('prints one line', () => {
