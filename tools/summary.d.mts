@@ -5,6 +5,6 @@ export interface Counts {
 }
 export function noCounts(): Counts;
 export function add(a: Counts, b: Counts): Counts;
-export function countVitest(jsonFile: string, status: number): Counts;
+export function countVitest(jsonFile: string, status: number, say?: (line: string) => void): Counts;
 export function failuresIn(report: object): string[];
 export function summaryLine(counts: Counts): string;

@@ -20,20 +20,21 @@ export const add = (a, b) => ({
  *
  * @param {string} jsonFile what vitest's JSON reporter wrote
  * @param {number} status vitest's exit status
+ * @param {(line: string) => void} say is told of each failure
  * @returns {Counts}
  */
-export function countVitest(jsonFile, status) {
+export function countVitest(jsonFile, status, say = console.log) {
   let counts = { ...noCounts(), failed: 1 };
   try {
     const report = JSON.parse(readFileSync(jsonFile, 'utf8'));
     counts = countReport(report);
-    for (const line of failuresIn(report)) console.log(line);
+    for (const line of failuresIn(report)) say(line);
   } catch (error) {
-    console.error(`vitest left no report: ${error.message}`);
+    say(`not ok vitest left no report: ${error.message}`);
   }
   if (status !== 0 && counts.failed === 0) {
     counts.failed = 1;
-    console.log(`not ok vitest ended with status ${status}, and no test of its report failed`);
+    say(`not ok vitest ended with status ${status}, and no test of its report failed`);
   }
   return counts;
 }

@@ -4,11 +4,13 @@ import { describe, expect, it } from 'vitest';
 import { withTempDir } from '../../support/temp-dir.ts';
 import { add, countVitest, failuresIn, noCounts, summaryLine, type Counts } from '../../../tools/summary.mjs';
 
+let said: string[] = [];
 const count = (report: unknown, status: number): Promise<Counts> =>
   withTempDir((dir) => {
     const file = join(dir, 'report.json');
     if (report !== undefined) writeFileSync(file, JSON.stringify(report));
-    return Promise.resolve(countVitest(file, status));
+    said = [];
+    return Promise.resolve(countVitest(file, status, (line) => said.push(line)));
   });
 
 const report = (more: object) => ({
@@ -41,7 +43,9 @@ describe('countVitest', () => {
 
   it('never calls a run good that ended badly', async () => {
     expect(await count(report({}), 1)).toMatchObject({ failed: 1 });
+    expect(said).toEqual(['not ok vitest ended with status 1, and no test of its report failed']);
     expect(await count(undefined, 137)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+    expect(said).toEqual([expect.stringContaining('not ok vitest left no report')]);
     expect(await count(undefined, 0)).toMatchObject({ failed: 1 });
   });
 });
