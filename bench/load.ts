@@ -31,11 +31,39 @@ export class Load {
     this.#channel = channel;
     this.#exchange = exchange;
     channel.on('return', () => (this.#unroutable += 1));
+    // Without a listener a broker that goes would end the process before the reason of it all has been told.
+    connection.on('error', (error: Error) => console.error(`the load's connection: ${error.message}`));
   }
 
   static async connect(db: pg.Pool, url: string, exchange: string): Promise<Load> {
     const connection = await amqp.connect(url);
     return new Load(db, connection, await connection.createConfirmChannel(), exchange);
+  }
+
+  /**
+   * Waits for a consumer of the queue: Python's service reports itself before it has any.
+   *
+   * @throws Error after ten seconds
+   */
+  async untilConsumed(queue: string): Promise<void> {
+    const deadline = performance.now() + 10_000;
+    while ((await this.#consumers(queue)) === 0) {
+      if (performance.now() > deadline) throw new Error(`nobody consumes from ${queue}`);
+      await sleep(lookEveryMs);
+    }
+  }
+
+  /** A channel of its own: asking for a queue that is not there closes it. */
+  async #consumers(queue: string): Promise<number> {
+    const channel = await this.#connection.createChannel();
+    channel.on('error', () => undefined);
+    try {
+      const { consumerCount } = await channel.checkQueue(queue);
+      await channel.close();
+      return consumerCount;
+    } catch {
+      return 0;
+    }
   }
 
   async close(): Promise<void> {

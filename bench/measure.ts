@@ -71,6 +71,7 @@ export async function measure(side: Side, name: string, dir: string, servers: Se
         await sleep(settleMs);
       } else {
         const load = await Load.connect(db, place.amqpUrl, 'openstack');
+        await load.untilConsumed(requests.queue);
         operations = await drive(
           new Driver({
             load,

@@ -40,6 +40,12 @@ export class Requests {
     this.#target = target;
   }
 
+  /** Where they go: RabbitMQ's name of the queue, which is its routing key as well. */
+  get queue(): string {
+    const { topic, server } = queueOf({ host: this.#target.host, cluster_name: this.#target.clusterName });
+    return `${topic}.${server}`;
+  }
+
   /** Volumes that were there all along; no files belong to them, and none is looked for at a start. */
   async fill(count: number): Promise<void> {
     if (count === 0) return;
@@ -128,10 +134,9 @@ export class Requests {
     method: string,
     args: JsonObject,
   ): Prepared {
-    const { topic, server } = queueOf({ host: this.#target.host, cluster_name: this.#target.clusterName });
     const request = { method, args, version: '3.0', namespace: null, uniqueId: uniqueId(), replyTo: null };
     const body = buildBody(buildRequest({ ...request, context: context() }));
-    return { id: row.id, table, goal, routingKey: `${topic}.${server}`, body };
+    return { id: row.id, table, goal, routingKey: this.queue, body };
   }
 
   async #volumeType(): Promise<VolumeType> {

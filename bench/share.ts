@@ -34,7 +34,11 @@ export async function makeShare(dir: string, mounted: boolean): Promise<Share> {
     : { nas_host: '127.0.0.1', nas_share_path: folder };
   return {
     options: { ...named, nfs_mount_point_base: mountBase },
-    leftovers: () => readdir(folder),
+    // The driver's folder for unfinished files stays, and is empty: what it holds would be left over.
+    leftovers: async () => {
+      const files = (await readdir(folder, { recursive: true })).filter((name) => name !== '.cinder-volume-aa');
+      return files.sort();
+    },
     remove: async () => {
       // A service that ran may have left something open; the folder is gone with the mount table's last user.
       if (mounted) await run('umount', ['--lazy', mountPoint]);
