@@ -1,19 +1,18 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
-import type { LockName } from '../../coordination/lock-names.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
 import { now } from '../../db/ports/resources.ts';
-import type { Changes } from '../../db/ports/resources.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
-import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { volumeEvents, wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn, ownHost } from '../ownership.ts';
+import { liesOn } from '../ownership.ts';
 import { mayReschedule, schedulerArgs } from '../reschedule.ts';
-import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from '../row-moves.ts';
+import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
+import { finishVolume, make, place, sourceLocks } from '../volume-making.ts';
+import type { MadeVolume } from '../volume-making.ts';
 import { ById, Flag } from './arguments.ts';
 import { RequestSpec, bootSource, sourceOf } from './volume-source.ts';
 import type { VolumeSource } from './volume-source.ts';
@@ -60,13 +59,7 @@ interface State {
   readonly source: VolumeSource | { readonly refusal: CinderError };
 }
 
-interface Made {
-  readonly volume: Volume;
-  readonly source: VolumeSource;
-  readonly update: VolumeModelUpdate;
-}
-
-export const createVolume: Operation<typeof Args, State, Made> = {
+export const createVolume: Operation<typeof Args, State, MadeVolume> = {
   name: 'create_volume',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
@@ -86,15 +79,6 @@ export const createVolume: Operation<typeof Args, State, Made> = {
   settle,
 };
 
-async function sourceLocks(volume: Volume | null, { db, backend }: OperationPorts): Promise<readonly LockName[]> {
-  const { snapshot_id: snapshotId, source_volid: sourceId } = volume ?? { snapshot_id: null, source_volid: null };
-  if (snapshotId !== null) {
-    const chain = (await db.snapshots.get(snapshotId))?.volume_id;
-    return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
-  }
-  return sourceId === null ? [] : [lockNames.deleteVolume(sourceId), ...backend.driver.locksForVolume(sourceId)];
-}
-
 async function load(args: Args, ports: OperationPorts): Promise<State | NothingToDo> {
   const volume = await ports.db.volumes.get(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
@@ -104,39 +88,13 @@ async function load(args: Args, ports: OperationPorts): Promise<State | NothingT
   return { args, volume, source: await sourceOf(volume, args.request_spec, ports) };
 }
 
-/** Step 1. The row as it is afterwards. */
-async function place(volume: Volume, scope: Scope, ports: OperationPorts): Promise<Volume> {
-  const host = ownHost(ports.backend, volume);
-  const provider_location = volume.provider_location ?? (await chooseLocation(volume, scope, ports));
-  if (volume.provider_location !== null && volume.host === host) return volume;
-  const placed = { host, provider_location };
-  const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
-  const changed = await scope.save((db) => db.volumes.update(volume.id, placed, expected));
-  if (changed === 0) throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
-  return { ...volume, ...placed };
-}
-
-async function chooseLocation(volume: Volume, { work }: Scope, { db, backend }: OperationPorts): Promise<string> {
-  const provisioned = await db.volumes.provisionedByLocation(backend.driver.locations());
-  const request = { volume, sizeGb: volume.size ?? 0, provisioned };
-  return (await backend.driver.place(request, work)).provider_location;
-}
-
-/** Step 2. */
-function make(
-  volume: Volume,
-  source: VolumeSource,
-  { work }: Scope,
-  { backend }: OperationPorts,
-): Promise<VolumeModelUpdate> {
-  if (source.kind === 'empty') return backend.driver.create(volume, work);
-  const { clone } = backend.driver;
-  if (clone === undefined) throw new CinderError('NotSupportedOperation', { operation: `create from ${source.kind}` });
-  return clone.create(volume, source, work);
-}
-
 /** Step 3, by what the row is now: the steps may have taken hours. */
-async function settle(state: State, result: Result<Made>, scope: Scope, ports: OperationPorts): Promise<Settlement> {
+async function settle(
+  state: State,
+  result: Result<MadeVolume>,
+  scope: Scope,
+  ports: OperationPorts,
+): Promise<Settlement> {
   const row = await ports.db.volumes.get(state.volume.id);
   if (row === null) return settleGone(state, result, scope, ports);
   if (row.status !== 'creating' || !liesOn(ports.backend, row)) {
@@ -147,24 +105,14 @@ async function settle(state: State, result: Result<Made>, scope: Scope, ports: O
     : settleFailed(state.args, row, toCinderError(result.error), scope, ports);
 }
 
-async function settleMade(row: Volume, made: Made, scope: Scope, ports: OperationPorts): Promise<Settlement> {
+async function settleMade(row: Volume, made: MadeVolume, scope: Scope, ports: OperationPorts): Promise<Settlement> {
   const { backend } = ports;
-  const boot = bootSource(made.source);
-  const changes: Changes<Volume> = {
-    ...splitUpdate(made.update).columns,
-    ...(boot !== null && { bootable: true }),
-    launched_at: now,
-    shared_targets: backend.driver.info.sharedTargets,
-    service_uuid: backend.service.uuid,
-  };
   const ended = { ...row, status: 'available', launched_at: wallClock() };
   return {
     outcome: 'done',
     detail: null,
     apply: async (db) => {
-      await moveVolume(db, row, 'available', changes);
-      await mergeAdminMetadata(db, row.id, made.update);
-      if (boot !== null) await db.glanceMetadata.copy(boot.owner, { volumeId: row.id });
+      await finishVolume(db, row, made, backend);
       await db.workers.drop('Volume', row.id);
     },
     outbox: await events(row, ended, made.source, scope, ports),
@@ -208,7 +156,7 @@ async function settleFailed(
 /** Nobody waits for the volume any more; the place of what was made is known from the state only. */
 async function settleGone(
   state: State,
-  result: Result<Made>,
+  result: Result<MadeVolume>,
   scope: Scope,
   ports: OperationPorts,
 ): Promise<Settlement> {

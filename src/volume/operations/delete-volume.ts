@@ -2,15 +2,13 @@ import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
-import type { Repositories } from '../../db/database.ts';
 import { CinderError, isCinder, toCinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
-import { assertMove } from '../../domain/status.ts';
 import { AppError, messageOf, toError } from '../../kernel/errors.ts';
 import { volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
-import { paysQuota, volumeRelease } from '../quota-deltas.ts';
+import { paysQuota } from '../quota-deltas.ts';
 import { moveVolume, typeNameOf } from '../row-moves.ts';
 import {
   chainLocks,
@@ -19,6 +17,7 @@ import {
   removalEvents,
   removeSnapshot,
 } from '../snapshot-removal.ts';
+import { releaseVolume } from '../volume-removal.ts';
 import { ById, Flag } from './arguments.ts';
 
 /*
@@ -151,25 +150,12 @@ async function settleGone(state: State, scope: Scope, ports: OperationPorts): Pr
   return {
     outcome: 'done',
     detail: null,
-    apply: (db) => release(db, state),
+    apply: (db) => releaseVolume(db, state),
     outbox: await events(state, true, scope, ports),
     after: () => {
       ports.backend.capabilitiesChanged();
     },
   };
-}
-
-/**
- * Whatever the row's status is by now: nothing of the volume is left. A row that is gone already (its own statement
- * says so, and holds the row until the commit) gives nothing back a second time.
- */
-async function release(db: Repositories, { volume, asked, pays, typeName }: State): Promise<void> {
-  assertMove('Volume', asked, 'deleted');
-  await db.workers.drop('Volume', volume.id);
-  if ((await db.volumes.update(volume.id, { status: 'deleting' })) === 0) return;
-  const deltas = pays ? volumeRelease(volume, typeName) : {};
-  if (volume.project_id !== null && Object.keys(deltas).length > 0) await db.quotas.adjust(volume.project_id, deltas);
-  await db.volumes.destroy(volume.id);
 }
 
 async function settleFailed(

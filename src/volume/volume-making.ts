@@ -1,0 +1,94 @@
+import { lockNames } from '../coordination/lock-names.ts';
+import type { LockName } from '../coordination/lock-names.ts';
+import type { Repositories } from '../db/database.ts';
+import { now } from '../db/ports/resources.ts';
+import type { Changes } from '../db/ports/resources.ts';
+import { CinderError } from '../domain/exceptions.ts';
+import type { Volume } from '../domain/rows.ts';
+import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
+import type { Backend, OperationPorts, Scope } from './operation.ts';
+import { bootSource } from './operations/volume-source.ts';
+import type { VolumeSource } from './operations/volume-source.ts';
+import { ownHost } from './ownership.ts';
+import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
+
+/*
+ * How a volume comes to be, on the backend and in its row: for create_volume, and for a group that is made from another.
+ */
+
+export interface MadeVolume {
+  readonly volume: Volume;
+  readonly source: VolumeSource;
+  readonly update: VolumeModelUpdate;
+}
+
+/** For whoever reads the volume's source. They come from the row, not from the request, which may say something else. */
+export async function sourceLocks(
+  volume: Volume | null,
+  { db, backend }: OperationPorts,
+): Promise<readonly LockName[]> {
+  const { snapshot_id: snapshotId, source_volid: sourceId } = volume ?? { snapshot_id: null, source_volid: null };
+  if (snapshotId !== null) {
+    const chain = (await db.snapshots.get(snapshotId))?.volume_id;
+    return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
+  }
+  return sourceId === null ? [] : [lockNames.deleteVolume(sourceId), ...backend.driver.locksForVolume(sourceId)];
+}
+
+/**
+ * Chooses a share and writes it, with our host, into the row: only then may a file exist. A place that the row has is
+ * kept. The row as it is afterwards.
+ */
+export async function place(volume: Volume, scope: Scope, ports: OperationPorts): Promise<Volume> {
+  const host = ownHost(ports.backend, volume);
+  const provider_location = volume.provider_location ?? (await chooseLocation(volume, scope, ports));
+  if (volume.provider_location !== null && volume.host === host) return volume;
+  const placed = { host, provider_location };
+  const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
+  const changed = await scope.save((db) => db.volumes.update(volume.id, placed, expected));
+  if (changed === 0) throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+  return { ...volume, ...placed };
+}
+
+async function chooseLocation(volume: Volume, { work }: Scope, { db, backend }: OperationPorts): Promise<string> {
+  const provisioned = await db.volumes.provisionedByLocation(backend.driver.locations());
+  const request = { volume, sizeGb: volume.size ?? 0, provisioned };
+  return (await backend.driver.place(request, work)).provider_location;
+}
+
+/** The volume's file at its place; a complete one is success. */
+export function make(
+  volume: Volume,
+  source: VolumeSource,
+  { work }: Scope,
+  { backend }: OperationPorts,
+): Promise<VolumeModelUpdate> {
+  if (source.kind === 'empty') return backend.driver.create(volume, work);
+  const { clone } = backend.driver;
+  if (clone === undefined) throw new CinderError('NotSupportedOperation', { operation: `create from ${source.kind}` });
+  return clone.create(volume, source, work);
+}
+
+/**
+ * The row of a volume whose file is complete, inside a transaction of the caller: `available`, with what it inherits of
+ * a source that can be booted from.
+ */
+export async function finishVolume(
+  db: Repositories,
+  row: Volume,
+  made: MadeVolume,
+  backend: Backend,
+  more: Changes<Volume> = {},
+): Promise<void> {
+  const boot = bootSource(made.source);
+  await moveVolume(db, row, 'available', {
+    ...splitUpdate(made.update).columns,
+    ...(boot !== null && { bootable: true }),
+    launched_at: now,
+    shared_targets: backend.driver.info.sharedTargets,
+    service_uuid: backend.service.uuid,
+    ...more,
+  });
+  await mergeAdminMetadata(db, row.id, made.update);
+  if (boot !== null) await db.glanceMetadata.copy(boot.owner, { volumeId: row.id });
+}
