@@ -2,11 +2,13 @@ import type { Component } from '../kernel/component.ts';
 import type { Timestamp } from '../domain/rows.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { CustodyRepositories } from './ports/custody.ts';
+import type { GroupRepositories } from './ports/groups.ts';
 import type { ResourceRepositories } from './ports/resources.ts';
 import type { ServiceRepositories } from './ports/services.ts';
 
 /** Every named statement there is, by family. */
-export interface Repositories extends CustodyRepositories, ResourceRepositories, ServiceRepositories {}
+export interface Repositories
+  extends CustodyRepositories, ResourceRepositories, GroupRepositories, ServiceRepositories {}
 
 /**
  * The database. Outside a transaction each call is a statement of its own. Deadlocks and serialization failures are

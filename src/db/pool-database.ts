@@ -92,6 +92,12 @@ export class PoolDatabase implements Database {
   get glanceMetadata(): Repositories['glanceMetadata'] {
     return this.#repositories.glanceMetadata;
   }
+  get groups(): Repositories['groups'] {
+    return this.#repositories.groups;
+  }
+  get groupSnapshots(): Repositories['groupSnapshots'] {
+    return this.#repositories.groupSnapshots;
+  }
   get quotas(): Repositories['quotas'] {
     return this.#repositories.quotas;
   }

@@ -73,6 +73,35 @@ export interface Snapshot extends Persistent {
   readonly use_quota: boolean;
 }
 
+/** A generic volume group. */
+export interface Group extends Persistent {
+  readonly id: string;
+  readonly user_id: string | null;
+  readonly project_id: string | null;
+  readonly host: string | null;
+  readonly cluster_name: string | null;
+  readonly availability_zone: string | null;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly status: string | null;
+  readonly group_type_id: string | null;
+  /** What it is made from, if it is made from a group snapshot or from a group. */
+  readonly group_snapshot_id: string | null;
+  readonly source_group_id: string | null;
+  readonly replication_status: string | null;
+}
+
+export interface GroupSnapshot extends Persistent {
+  readonly id: string;
+  readonly group_id: string;
+  readonly user_id: string | null;
+  readonly project_id: string | null;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly status: string | null;
+  readonly group_type_id: string | null;
+}
+
 export interface VolumeType extends Persistent {
   readonly id: string;
   readonly name: string | null;

@@ -9,8 +9,8 @@ import { AppError } from '../kernel/errors.ts';
 export const VOLUME_MOVES = {
   /** A reschedule keeps `creating`; a migration target whose creation failed for good is removed. */
   creating: ['available', 'creating', 'error'],
-  /** `available`: it was busy and nothing was removed. */
-  deleting: ['deleted', 'available', 'error_deleting'],
+  /** `available`: it was busy and nothing was removed. `error`: it was to go with its group. */
+  deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */
   error_managing_deleting: ['deleted', 'available', 'error_deleting'],
   unmanaging: ['deleted', 'available', 'error_unmanaging'],
@@ -18,26 +18,44 @@ export const VOLUME_MOVES = {
 
 export const SNAPSHOT_MOVES = {
   creating: ['available', 'error'],
-  deleting: ['deleted', 'available', 'error_deleting'],
+  /** `error`: it was to go with its group snapshot. */
+  deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** There is no `error_unmanaging` among upstream's snapshot statuses. */
   unmanaging: ['deleted', 'available', 'error_deleting'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
-const MOVES: Readonly<Record<'Volume' | 'Snapshot', Readonly<Record<string, readonly string[]>>>> = {
+export const GROUP_MOVES = {
+  creating: ['available', 'error'],
+  updating: ['available', 'error'],
+  deleting: ['deleted', 'error'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export const GROUP_SNAPSHOT_MOVES = {
+  creating: ['available', 'error'],
+  deleting: ['deleted', 'error'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+const MOVES = {
   Volume: VOLUME_MOVES,
   Snapshot: SNAPSHOT_MOVES,
-};
+  Group: GROUP_MOVES,
+  GroupSnapshot: GROUP_SNAPSHOT_MOVES,
+} as const;
+
+type Kind = keyof typeof MOVES;
 
 export type VolumeTarget = (typeof VOLUME_MOVES)[keyof typeof VOLUME_MOVES][number];
 export type SnapshotTarget = (typeof SNAPSHOT_MOVES)[keyof typeof SNAPSHOT_MOVES][number];
+export type GroupTarget = (typeof GROUP_MOVES)[keyof typeof GROUP_MOVES][number];
+export type GroupSnapshotTarget = (typeof GROUP_SNAPSHOT_MOVES)[keyof typeof GROUP_SNAPSHOT_MOVES][number];
 
-export function isLegalMove(kind: 'Volume' | 'Snapshot', from: string | null, to: string): boolean {
-  const moves = MOVES[kind];
+export function isLegalMove(kind: Kind, from: string | null, to: string): boolean {
+  const moves: Readonly<Record<string, readonly string[]>> = MOVES[kind];
   return from !== null && Object.hasOwn(moves, from) && (moves[from] ?? []).includes(to);
 }
 
 /** Throws `IllegalMoveError`: a fault of this program, found before it reaches the database. */
-export function assertMove(kind: 'Volume' | 'Snapshot', from: string | null, to: string): void {
+export function assertMove(kind: Kind, from: string | null, to: string): void {
   if (!isLegalMove(kind, from, to)) throw new IllegalMoveError(kind, from, to);
 }
 

@@ -120,6 +120,8 @@ export class FakeDatabase implements Database {
   readonly volumeTypes = this.#own.volumeTypes;
   readonly attachments = this.#own.attachments;
   readonly glanceMetadata = this.#own.glanceMetadata;
+  readonly groups = this.#own.groups;
+  readonly groupSnapshots = this.#own.groupSnapshots;
   readonly quotas = this.#own.quotas;
   readonly messages = this.#own.messages;
   readonly services = this.#own.services;
@@ -174,6 +176,8 @@ function repositories(run: Run): Repositories {
     volumeTypes: missing('volumeTypes'),
     attachments: missing('attachments'),
     glanceMetadata: missing('glanceMetadata'),
+    groups: missing('groups'),
+    groupSnapshots: missing('groupSnapshots'),
     quotas: missing('quotas'),
     messages: missing('messages'),
     services: missing('services'),

@@ -108,6 +108,8 @@ export interface WorkerRepository {
   drop(resourceType: string, resourceId: string): Promise<void>;
   setStatus(resourceType: string, resourceId: string, status: string): Promise<void>;
   ofService(serviceId: number): Promise<readonly WorkerRow[]>;
+  /** Removes the row unless somebody has written it since it was read. */
+  dropStale(row: WorkerRow): Promise<void>;
 }
 
 export interface UserMessage {

@@ -18,6 +18,15 @@ export interface ServiceRegistration {
   readonly disabledIfNew: boolean;
 }
 
+/** What a failover, a freeze or an operator changes of a service, and of the cluster that it is a member of. */
+export interface ServiceChanges {
+  readonly replication_status?: string;
+  readonly active_backend_id?: string | null;
+  readonly frozen?: boolean;
+  readonly disabled?: boolean;
+  readonly disabled_reason?: string | null;
+}
+
 export interface ServiceRepository {
   /**
    * Finds the row by host and binary and refreshes it, or makes it; keeps its id, uuid and an old cluster name.
@@ -28,16 +37,7 @@ export interface ServiceRepository {
   beat(id: number, availabilityZone: string): Promise<boolean>;
   get(id: number): Promise<Service | null>;
   list(filter?: { binary?: string }): Promise<readonly (Service & { readonly age_ms: number })[]>;
-  update(
-    id: number,
-    changes: {
-      replication_status?: string;
-      active_backend_id?: string | null;
-      frozen?: boolean;
-      disabled?: boolean;
-      disabled_reason?: string | null;
-    },
-  ): Promise<void>;
+  update(id: number, changes: ServiceChanges): Promise<void>;
   /** The smallest of all not-deleted rows of `binary` (all binaries if none is named); null without rows. */
   minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }>;
 }
@@ -46,7 +46,7 @@ export interface ClusterRepository {
   /** Makes the row if it is missing; safe when several members do it at once. */
   ensure(name: string, binary: string, from: Service): Promise<Cluster>;
   get(name: string, binary: string): Promise<Cluster | null>;
-  update(name: string, binary: string, changes: { replication_status?: string }): Promise<void>;
+  update(name: string, binary: string, changes: ServiceChanges): Promise<void>;
   /** Puts the host's volumes, groups and cache entries under the cluster's name (`host` → `cluster`, pool kept). */
   includeResources(host: string, clusterName: string): Promise<{ volumes: number; groups: number }>;
 }

@@ -1,8 +1,9 @@
 import type { Cluster, Service } from '../../domain/rows.ts';
 import { nowSql } from '../dialect.ts';
-import type { ClusterRepository } from '../ports/services.ts';
+import type { ClusterRepository, ServiceChanges } from '../ports/services.ts';
 import type { Session } from '../session.ts';
 import { ofBackend } from './backend-filter.ts';
+import { assignments } from './service-changes.ts';
 
 const select = `select id, name, "binary", disabled, disabled_reason, replication_status, active_backend_id, frozen,
   created_at, updated_at, deleted_at, deleted from clusters where name = ? and "binary" = ? and deleted = false`;
@@ -31,12 +32,12 @@ export class Clusters implements ClusterRepository {
     return rows[0] ?? null;
   }
 
-  async update(name: string, binary: string, changes: { replication_status?: string }): Promise<void> {
-    if (changes.replication_status === undefined) return;
+  async update(name: string, binary: string, changes: ServiceChanges): Promise<void> {
+    const { sql, bindings } = assignments(changes);
     await this.#session.write(
-      `update clusters set replication_status = ?, updated_at = ${nowSql}
+      `update clusters set ${sql}updated_at = ${nowSql}
        where name = ? and "binary" = ? and deleted = false`,
-      [changes.replication_status, name, binary],
+      [...bindings, name, binary],
     );
   }
 

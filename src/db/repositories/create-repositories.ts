@@ -5,6 +5,8 @@ import { Attachments } from './attachments.ts';
 import { Clusters } from './clusters.ts';
 import { Fence } from './fence.ts';
 import { GlanceMetadata } from './glance-metadata.ts';
+import { GroupSnapshots } from './group-snapshots.ts';
+import { Groups } from './groups.ts';
 import { Incarnations } from './incarnations.ts';
 import { Journal } from './journal.ts';
 import { Messages } from './messages.ts';
@@ -34,6 +36,8 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     volumeTypes: new VolumeTypes(session),
     attachments: new Attachments(session),
     glanceMetadata: new GlanceMetadata(session),
+    groups: new Groups(session),
+    groupSnapshots: new GroupSnapshots(session),
     quotas: new Quotas(session, options.snapshotsTakeGigabytes),
     workers: new Workers(session),
     messages: new Messages(session),

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Service } from '../../domain/rows.ts';
 import { ageMsSql, nowSql } from '../dialect.ts';
-import type { ServiceRegistration, ServiceRepository } from '../ports/services.ts';
+import type { ServiceChanges, ServiceRegistration, ServiceRepository } from '../ports/services.ts';
 import type { Session } from '../session.ts';
+import { assignments } from './service-changes.ts';
 import { smallestVersion } from './smallest-version.ts';
 
 export class Services implements ServiceRepository {
@@ -50,14 +51,13 @@ export class Services implements ServiceRepository {
   }
 
   /** A change of `disabled` is no sign of life: it leaves `updated_at` alone and sets `modified_at`. */
-  async update(id: number, changes: Parameters<ServiceRepository['update']>[1]): Promise<void> {
-    const known = ['replication_status', 'active_backend_id', 'frozen', 'disabled', 'disabled_reason'] as const;
-    const columns = known.filter((column) => changes[column] !== undefined);
+  async update(id: number, changes: ServiceChanges): Promise<void> {
+    const { sql, bindings } = assignments(changes);
     const when = changes.disabled === undefined ? 'updated_at' : 'modified_at';
     await this.#session.write(
-      `update services set ${columns.map((column) => `${column} = ?, `).join('')}${when} = ${nowSql}
+      `update services set ${sql}${when} = ${nowSql}
        where id = ? and deleted = false`,
-      [...columns.map((column) => changes[column] ?? null), id],
+      [...bindings, id],
     );
   }
 

@@ -35,6 +35,10 @@ export class Workers implements WorkerRepository {
     );
   }
 
+  async dropStale({ id, race_preventer }: WorkerRow): Promise<void> {
+    await this.#session.write('delete from workers where id = ? and race_preventer = ?', [id, race_preventer]);
+  }
+
   ofService(serviceId: number): Promise<readonly WorkerRow[]> {
     return this.#session.read<WorkerRow>(
       `select id, resource_type, resource_id, status, service_id, updated_at, race_preventer

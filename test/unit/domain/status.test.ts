@@ -1,5 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { IllegalMoveError, SNAPSHOT_MOVES, VOLUME_MOVES, assertMove, isLegalMove } from '../../../src/domain/status.ts';
+import {
+  GROUP_MOVES,
+  GROUP_SNAPSHOT_MOVES,
+  IllegalMoveError,
+  SNAPSHOT_MOVES,
+  VOLUME_MOVES,
+  assertMove,
+  isLegalMove,
+} from '../../../src/domain/status.ts';
 
 describe('status moves', () => {
   test.each([
@@ -10,6 +18,10 @@ describe('status moves', () => {
     ['Volume', 'deleting', 'error_unmanaging', false],
     ['Snapshot', 'creating', 'deleted', false],
     ['Snapshot', 'deleting', 'deleted', true],
+    ['Group', 'updating', 'available', true],
+    ['Group', 'creating', 'deleted', false],
+    ['GroupSnapshot', 'deleting', 'deleted', true],
+    ['GroupSnapshot', 'updating', 'available', false],
     ['Volume', null, 'available', false],
     ['Volume', 'toString', 'available', false],
   ] as const)('%s: from %s to %s', (kind, from, to, legal) => {
@@ -26,7 +38,8 @@ describe('status moves', () => {
 
   test('nothing comes back from where a settlement left it', () => {
     const ends = new Set(['available', 'error', 'deleted', 'error_deleting', 'error_unmanaging']);
-    expect(Object.keys(VOLUME_MOVES).filter((status) => ends.has(status))).toEqual([]);
-    expect(Object.keys(SNAPSHOT_MOVES).filter((status) => ends.has(status))).toEqual([]);
+    for (const moves of [VOLUME_MOVES, SNAPSHOT_MOVES, GROUP_MOVES, GROUP_SNAPSHOT_MOVES]) {
+      expect(Object.keys(moves).filter((status) => ends.has(status))).toEqual([]);
+    }
   });
 });
