@@ -45,6 +45,12 @@ export const lockNames = {
   image: (imageId: string): LockName => lockName(imageId),
   /** A RemoteFS driver's lock on a volume's chain; `prefix` is the driver's (`nfs`). */
   driverVolume: (prefix: string, volumeId: string): LockName => lockName(`${prefix}-${volumeId}`),
+  /** Ours alone: whoever changes a group's membership or its members together. */
+  group: (groupId: string): LockName => lockName(`aa-group-${groupId}`),
+  groupSnapshot: (groupSnapshotId: string): LockName => lockName(`aa-groupsnap-${groupSnapshotId}`),
+  /** Ours alone: failing a backend over touches all of its rows. `backend`: `host@backend` or `cluster@backend`. */
+  failover: (backend: string): LockName =>
+    lockName(`aa-failover-${backend}`.slice(0, longestWireName - wirePrefix.length)),
   /** Ours alone: setting up a backend (mounts, NAS security) is done by one replica at a time. */
   backendSetup: (backend: string): LockName =>
     lockName(`aa-setup-${backend}`.slice(0, longestWireName - wirePrefix.length)),

@@ -268,9 +268,13 @@ export class Door implements Component {
   }
 
   #logOf(entry: JournalEntry): Logger {
-    const key = entry.resourceType === 'Snapshot' ? 'snapshot_id' : 'volume_id';
-    return this.#options.log.child({ ...askedBy(entry), [key]: entry.resourceId, entry: entry.id });
+    return this.#options.log.child({ ...askedBy(entry), [idField(entry)]: entry.resourceId, entry: entry.id });
   }
+}
+
+/** `volume_id`, `group_snapshot_id`, … */
+function idField({ resourceType }: JournalEntry): string {
+  return `${resourceType.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()}_id`;
 }
 
 /** What a log line says of who asked, in oslo.log's own fields. */

@@ -105,7 +105,7 @@ function snapshotUsage(snapshot: Snapshot): JsonObject {
 }
 
 /** Python's isoformat: with an offset for a time of the row (no fraction if it is zero), without one for "now". */
-function isoTime(timestamp: Timestamp | null): string {
+export function isoTime(timestamp: Timestamp | null): string {
   if (timestamp === null) return wallClock().replace(' ', 'T');
   return `${timestamp.replace(' ', 'T').replace(/\.0+$/, '')}+00:00`;
 }

@@ -28,6 +28,9 @@ export interface Backend {
   capabilitiesChanged(): void;
 }
 
+/** What an operation works on: the name of an upstream object, as in the workers table. */
+export type ResourceType = 'Volume' | 'Snapshot' | 'Group' | 'GroupSnapshot' | 'Service';
+
 /** What every operation is given. */
 export interface OperationPorts {
   readonly db: Repositories;
@@ -86,7 +89,7 @@ export interface Operation<A extends TObject = TObject, S = unknown, R = unknown
   readonly name: string;
   /** Of the request's plain arguments. */
   readonly args: A;
-  resource(args: Static<A>): { readonly type: 'Volume' | 'Snapshot'; readonly id: string };
+  resource(args: Static<A>): { readonly type: ResourceType; readonly id: string };
   /** The status that makes upstream keep a workers row for it; undefined: it keeps none. */
   readonly workerStatus?: 'creating' | 'deleting';
   locks(args: Static<A>, ports: OperationPorts): Promise<readonly LockName[]>;

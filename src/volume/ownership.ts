@@ -3,19 +3,22 @@ import { poolOf, sameBackend } from '../domain/host.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Backend, OperationPorts } from './operation.ts';
 
+/** A volume or a group. */
+type Placed = Pick<Volume, 'host' | 'cluster_name'>;
+
 /**
- * Whether the volume lies on this backend: its host names it, or its cluster does. A volume without a host lies
- * nowhere, and nobody else will look after it.
+ * Whether it lies on this backend: its host names it, or its cluster does. What has no host lies nowhere, and nobody
+ * else will look after it.
  */
-export function liesOn(backend: Backend, volume: Volume): boolean {
-  if (volume.host === null && volume.cluster_name === null) return true;
-  return isHere(volume.host, backend.host) || isHere(volume.cluster_name, backend.cluster);
+export function liesOn(backend: Backend, placed: Placed): boolean {
+  if (placed.host === null && placed.cluster_name === null) return true;
+  return isHere(placed.host, backend.host) || isHere(placed.cluster_name, backend.cluster);
 }
 
-/** The volume's host as this replica writes it: another member of the cluster may have been the scheduler's choice. */
-export function ownHost(backend: Backend, volume: Volume): string {
-  if (volume.host !== null && sameBackend(volume.host, backend.host)) return volume.host;
-  return `${backend.host}#${(volume.host === null ? undefined : poolOf(volume.host)) ?? backend.pool}`;
+/** Its host as this replica writes it: another member of the cluster may have been the scheduler's choice. */
+export function ownHost(backend: Backend, { host }: Placed): string {
+  if (host !== null && sameBackend(host, backend.host)) return host;
+  return `${backend.host}#${(host === null ? undefined : poolOf(host)) ?? backend.pool}`;
 }
 
 /** The snapshot's volume, if it is there and here: on another backend a driver would find nothing and call it done. */

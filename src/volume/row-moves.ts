@@ -1,8 +1,8 @@
 import type { Repositories } from '../db/database.ts';
 import type { Changes } from '../db/ports/resources.ts';
-import type { Snapshot, Volume } from '../domain/rows.ts';
+import type { Group, GroupSnapshot, Snapshot, Volume } from '../domain/rows.ts';
 import { assertMove } from '../domain/status.ts';
-import type { SnapshotTarget, VolumeTarget } from '../domain/status.ts';
+import type { GroupSnapshotTarget, GroupTarget, SnapshotTarget, VolumeTarget } from '../domain/status.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { AppError } from '../kernel/errors.ts';
 
@@ -43,6 +43,28 @@ export async function moveSnapshot(
   assertMove('Snapshot', snapshot.status, to);
   const changed = await db.snapshots.update(snapshot.id, { ...changes, status: to }, { status: snapshot.status });
   if (changed === 0) throw new NotSettledError(`snapshot ${snapshot.id} is not ${String(snapshot.status)} any more`);
+}
+
+export async function moveGroup(
+  db: Repositories,
+  group: Group,
+  to: GroupTarget,
+  changes: Changes<Group> = {},
+): Promise<void> {
+  assertMove('Group', group.status, to);
+  const changed = await db.groups.update(group.id, { ...changes, status: to }, { status: group.status });
+  if (changed === 0) throw new NotSettledError(`group ${group.id} is not ${String(group.status)} any more`);
+}
+
+export async function moveGroupSnapshot(
+  db: Repositories,
+  groupSnapshot: GroupSnapshot,
+  to: GroupSnapshotTarget,
+): Promise<void> {
+  const { id, status } = groupSnapshot;
+  assertMove('GroupSnapshot', status, to);
+  const changed = await db.groupSnapshots.update(id, { status: to }, { status });
+  if (changed === 0) throw new NotSettledError(`group snapshot ${id} is not ${String(status)} any more`);
 }
 
 /** A driver's answer, apart: columns of the row, and keys of the volume's admin metadata. */

@@ -59,7 +59,7 @@ export interface Claim {
 
 /** Upstream's workers row, kept for upstream's eyes; claimed with the entry, dropped by the settlement. */
 export interface WorkerClaim {
-  readonly resourceType: 'Volume' | 'Snapshot';
+  readonly resourceType: string;
   readonly resourceId: string;
   readonly status: string;
   readonly serviceId: number;

@@ -7,7 +7,8 @@ import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { snapshotEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
 import { homeOf } from '../ownership.ts';
-import { mergeAdminMetadata, moveSnapshot } from '../row-moves.ts';
+import { moveSnapshot } from '../row-moves.ts';
+import { finishSnapshot } from '../snapshot-making.ts';
 import { failureMessage } from '../user-messages.ts';
 import { ById } from './arguments.ts';
 
@@ -88,12 +89,7 @@ async function settleMade(
     outcome: 'done',
     detail: null,
     apply: async (db) => {
-      // Read here: the key may have moved to another key manager while the snapshot was made.
-      const source = (await db.volumes.get(volume.id)) ?? volume;
-      const changes = { ...columnsOf(update), progress: '100%', encryption_key_id: source.encryption_key_id };
-      await moveSnapshot(db, snapshot, 'available', changes);
-      await mergeAdminMetadata(db, volume.id, update);
-      if (source.bootable) await db.glanceMetadata.copy({ volumeId: volume.id }, { snapshotId: snapshot.id });
+      await finishSnapshot(db, snapshot, volume, update);
       await db.workers.drop('Snapshot', snapshot.id);
     },
     outbox: await snapshotEvents(ports, context, volume, events),
@@ -117,15 +113,5 @@ async function settleFailed(
       await db.messages.create(message, ports.settings.messageTtlSeconds);
     },
     outbox: await snapshotEvents(ports, context, volume, [{ suffix: 'create.start', snapshot }]),
-  };
-}
-
-/** Those columns of a driver's answer that a snapshot has. */
-function columnsOf(update: VolumeModelUpdate): Partial<Snapshot> {
-  const { provider_location, provider_id, provider_auth } = update;
-  return {
-    ...(provider_location !== undefined && { provider_location }),
-    ...(provider_id !== undefined && { provider_id }),
-    ...(provider_auth !== undefined && { provider_auth }),
   };
 }

@@ -1,0 +1,32 @@
+import type { Repositories } from '../db/database.ts';
+import type { Snapshot, Volume } from '../domain/rows.ts';
+import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
+import { mergeAdminMetadata, moveSnapshot } from './row-moves.ts';
+
+/**
+ * The row of a snapshot that is in its volume's chain, inside a transaction of the caller: for create_snapshot, and for
+ * the members of a group snapshot.
+ */
+export async function finishSnapshot(
+  db: Repositories,
+  snapshot: Snapshot,
+  volume: Volume,
+  update: VolumeModelUpdate,
+): Promise<void> {
+  // Read here: the key may have moved to another key manager while the snapshot was made.
+  const source = (await db.volumes.get(volume.id)) ?? volume;
+  const changes = { ...columnsOf(update), progress: '100%', encryption_key_id: source.encryption_key_id };
+  await moveSnapshot(db, snapshot, 'available', changes);
+  await mergeAdminMetadata(db, volume.id, update);
+  if (source.bootable) await db.glanceMetadata.copy({ volumeId: volume.id }, { snapshotId: snapshot.id });
+}
+
+/** Those columns of a driver's answer that a snapshot has. */
+function columnsOf(update: VolumeModelUpdate): Partial<Snapshot> {
+  const { provider_location, provider_id, provider_auth } = update;
+  return {
+    ...(provider_location !== undefined && { provider_location }),
+    ...(provider_id !== undefined && { provider_id }),
+    ...(provider_auth !== undefined && { provider_auth }),
+  };
+}
