@@ -5,6 +5,13 @@ import type { Binding, Session } from './session.ts';
 /** Column values to be written or expected; lists mean "one of", the symbol `now` the database's clock. */
 type Values = Readonly<Record<string, unknown>>;
 
+/** What must hold besides: a `with`, ending in a blank, and a condition on it, beginning with ` and `. */
+export interface Guard {
+  readonly sql: string;
+  readonly bindings: readonly Binding[];
+  readonly condition: string;
+}
+
 /**
  * Changes one not-deleted row if its columns are as expected: one statement, so that nothing comes between the
  * comparison and the change. Sets `updated_at` unless the changes name it.
@@ -15,12 +22,14 @@ export async function compareAndSet(
   id: string | number,
   changes: object,
   expected: object = {},
+  guard: Guard = { sql: '', bindings: [], condition: '' },
 ): Promise<number> {
   const set = assignments({ updated_at: now, ...changes });
   const where = conditions(expected as Values);
   const { count } = await session.write(
-    `update ${identifier(table)} set ${set.sql} where id = ? and deleted = false${where.sql}`,
-    [...set.bindings, id, ...where.bindings],
+    `${guard.sql}update ${identifier(table)} set ${set.sql}
+     where id = ? and deleted = false${where.sql}${guard.condition}`,
+    [...guard.bindings, ...set.bindings, id, ...where.bindings],
   );
   return count;
 }

@@ -28,9 +28,11 @@ export function notificationFormats(drivers: readonly string[]): readonly Notifi
 /** Makes the payloads of messages, complete with the unique id under which they are sent as often as it takes. */
 export class OsloMessageMaker implements MessageMaker {
   readonly #notifications: NotificationSettings;
+  readonly enabled: boolean;
 
   constructor(notifications: NotificationSettings) {
     this.#notifications = notifications;
+    this.enabled = notifications.formats.length > 0 && notifications.topics.length > 0;
   }
 
   notification(
@@ -39,11 +41,10 @@ export class OsloMessageMaker implements MessageMaker {
     eventType: string,
     payload: JsonObject,
   ): readonly OutboxMessage[] {
-    const { formats, topics } = this.#notifications;
-    if (formats.length === 0) return [];
+    if (!this.enabled) return [];
     const event = { messageId: randomUUID(), publisherId, eventType, priority: PRIORITY, payload };
     const sent = { timestamp: spacedMicros(new Date()), context: encodeContext(context) };
-    return topics.map((topic) => {
+    return this.#notifications.topics.map((topic) => {
       const uniqueId = newUniqueId();
       const notification = buildNotification({ ...event, ...sent, uniqueId });
       const queue = `${topic}.${PRIORITY.toLowerCase()}`;

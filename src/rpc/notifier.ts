@@ -8,7 +8,7 @@ import type { OutboxMessage } from '../db/ports/custody.ts';
  */
 export interface MessageMaker {
   /** False: `notification` answers `[]`, so that nobody need read the database for a payload. */
-  readonly enabled?: boolean;
+  readonly enabled: boolean;
   /** `[]` where no notification driver is configured: then events cost nothing. */
   notification(
     context: RequestContext,

@@ -31,7 +31,7 @@ export function createDoor(options: DoorOptions): Custody {
   };
   const incarnation = new IncarnationBeat(custody);
   const outbox = new OutboxPump(custody);
-  const door = new Door(custody, { onSettled: () => outbox.wake(), onDoubt: () => takeover.doubt() });
+  const door = new Door(custody, { onOutbox: () => outbox.wake(), onDoubt: () => takeover.doubt() });
   const takeover = new Takeover(custody, door);
   const reconciler = new Reconciler(
     custody,

@@ -36,7 +36,6 @@ export class Door implements Component {
   readonly #intake: Intake;
   readonly #runner: EntryRunner;
   readonly #retries: Retries;
-  readonly #onSettled: () => void;
   readonly #jobs = new Map<string, Job>();
   readonly #carried = new Set<Promise<void>>();
   /** Ends waits (for locks, slots, the next try); running steps go on. */
@@ -46,19 +45,18 @@ export class Door implements Component {
   #serving = false;
 
   /**
-   * @param hooks.onSettled messages may be in the outbox
+   * @param hooks.onOutbox a settlement has left messages in the outbox
    * @param hooks.onDoubt the journal may hold entries of ours that nobody runs (`Takeover` looks for them)
    */
-  constructor(options: CustodyOptions, hooks: { onSettled: () => void; onDoubt: () => void }) {
+  constructor(options: CustodyOptions, hooks: { onOutbox: () => void; onDoubt: () => void }) {
     const { db, timings, clock } = options;
     this.#options = options;
     this.#owner = options.incarnation.id;
     this.#operations = new Map(options.operations.map((operation) => [operation.name, operation]));
     this.#limits = new Map([...options.ports.keys()].map((backend) => [backend, new FifoSemaphore(options.slots)]));
     this.#intake = new Intake({ journal: db.journal, owner: this.#owner, onDoubt: hooks.onDoubt });
-    this.#runner = new EntryRunner({ ...options, owner: this.#owner });
+    this.#runner = new EntryRunner({ ...options, owner: this.#owner, onOutbox: hooks.onOutbox });
     this.#retries = new Retries({ clock, initialMs: timings.retryInitialMs, maxMs: timings.retryMaxMs });
-    this.#onSettled = hooks.onSettled;
     // Every entry listens; their number is no leak.
     setMaxListeners(0, this.#draining.signal, this.#forcing.signal);
   }
@@ -216,7 +214,6 @@ export class Door implements Component {
     log.info({ origin, earlier_claims: claim }, `${job.entry.method} starts`);
     const signals = { waiting: this.#draining.signal, force: this.#forcing.signal };
     const end: RunEnd = await this.#runner.run(runnable, signals);
-    this.#onSettled();
     log.info({ end, took_ms: Math.round(performance.now() - since) }, `${job.entry.method} ended`);
   }
 

@@ -1,7 +1,7 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { Lease } from '../coordination/coordinator.ts';
 import { sortLockNames, type LockName } from '../coordination/lock-names.ts';
-import type { Claim } from '../db/ports/custody.ts';
+import type { Claim, WorkedOn } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
 import { childAbort } from '../kernel/abort.ts';
 import { AppError, toError } from '../kernel/errors.ts';
@@ -10,6 +10,7 @@ import type { Logger } from '../log/logger.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Job, JobState } from './job.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from './operation.ts';
+import { RowLooks } from './row-looks.ts';
 import { createScope } from './scope.ts';
 import { settle } from './settle.ts';
 import { Slot } from './slot.ts';
@@ -37,7 +38,17 @@ export interface RunSignals {
 
 type RunnerOptions = Pick<CustodyOptions, 'db' | 'coordinator' | 'timings' | 'failpoints'> & {
   readonly owner: string;
+  /** A settlement has left messages in the outbox. */
+  readonly onOutbox: () => void;
 };
+
+/** What the steps of one run stand on. */
+interface Held {
+  readonly lease: Lease;
+  readonly claim: Claim;
+  readonly slot: Slot;
+  readonly signal: AbortSignal;
+}
 
 /** The names that a row gives kept changing while its locks were taken. */
 class RestlessLocksError extends AppError {
@@ -48,8 +59,11 @@ class RestlessLocksError extends AppError {
 const mostLockRounds = 5;
 
 /**
- * The straight way of one entry: locks → the names again, under them → slot → tokens and claim → load → run → settle →
- * release. Whatever throws out of `run` here left the entry unfinished; the caller gives it back.
+ * The straight way of one entry: locks → slot → tokens and claim → the names again, and load → run → settle → release.
+ * Whatever throws out of `run` here left the entry unfinished; the caller gives it back.
+ *
+ * The names are compared after the claim, because only then nothing of a predecessor can change the rows any more. A
+ * claim under too few locks is harmless: the resource's own lock is always among them, so its owner is not alive.
  */
 export class EntryRunner {
   readonly #options: RunnerOptions;
@@ -60,16 +74,16 @@ export class EntryRunner {
 
   async run(runnable: Runnable, signals: RunSignals): Promise<RunEnd> {
     const { operation, args, ports, job } = runnable;
-    let names = sortLockNames(await operation.locks(args, ports));
+    let names = sortLockNames(await operation.locks(args, ports, new RowLooks(ports.db)));
     for (let round = 0; round < mostLockRounds; round += 1) {
       job.locks = names;
       setState(runnable, 'locking');
       const lease = await this.#acquire(runnable, names, signals.waiting);
       try {
         await this.#options.failpoints('locked');
-        const now = sortLockNames(await operation.locks(args, ports));
-        if (sameNames(names, now)) return await this.#underLocks(runnable, lease, signals);
-        names = now;
+        const end = await this.#underLocks(runnable, lease, signals);
+        if (typeof end === 'string') return end;
+        names = end;
       } finally {
         await release(lease, runnable.log);
         await this.#options.failpoints('released');
@@ -93,7 +107,8 @@ export class EntryRunner {
     }
   }
 
-  async #underLocks(runnable: Runnable, lease: Lease, signals: RunSignals): Promise<RunEnd> {
+  /** The end; or the names of the locks that it takes instead. */
+  async #underLocks(runnable: Runnable, lease: Lease, signals: RunSignals): Promise<RunEnd | readonly LockName[]> {
     const queued = childAbort(lease.signal, signals.waiting);
     const steps = childAbort(lease.signal, signals.force);
     setState(runnable, 'queued');
@@ -105,7 +120,7 @@ export class EntryRunner {
       const claim = await this.#claim(runnable, lease.names);
       if (claim === null) return 'ended-before';
       await this.#options.failpoints('claimed');
-      return await this.#steps(runnable, { lease, claim, slot, signal: steps.signal });
+      return await this.#load(runnable, { lease, claim, slot, signal: steps.signal });
     } finally {
       slot.close();
       queued.detach();
@@ -113,30 +128,35 @@ export class EntryRunner {
     }
   }
 
-  #claim({ job, operation, args, ports }: Runnable, names: readonly LockName[]): Promise<Claim | null> {
+  #claim(runnable: Runnable, names: readonly LockName[]): Promise<Claim | null> {
     const { db, owner } = this.#options;
-    const { workerStatus } = operation;
-    if (workerStatus === undefined) return db.journal.claim(job.entry.id, owner, names);
-    const { type, id } = operation.resource(args);
-    const serviceId = ports.backend.service.id;
-    const worker = { resourceType: type, resourceId: id, status: workerStatus, serviceId };
+    const { job, ports } = runnable;
+    const worked = workedOn(runnable);
+    if (worked === undefined) return db.journal.claim(job.entry.id, owner, names);
+    const worker = { ...worked, serviceId: ports.backend.service.id };
     return db.journal.claim(job.entry.id, owner, names, worker);
   }
 
-  async #steps(
-    runnable: Runnable,
-    held: { lease: Lease; claim: Claim; slot: Slot; signal: AbortSignal },
-  ): Promise<RunEnd> {
+  async #load(runnable: Runnable, held: Held): Promise<RunEnd | readonly LockName[]> {
+    const { operation, args, ports } = runnable;
+    const rows = new RowLooks(ports.db);
+    const names = sortLockNames(await operation.locks(args, ports, rows));
+    if (!sameNames(held.lease.names, names)) return names;
+    const state = await operation.load(args, ports, rows);
+    await this.#options.failpoints('loaded');
+    return this.#steps(runnable, held, state);
+  }
+
+  async #steps(runnable: Runnable, held: Held, state: unknown): Promise<RunEnd> {
     const { db, owner, failpoints } = this.#options;
-    const { job, operation, args, ports, context, log } = runnable;
+    const { job, operation, ports, context, log } = runnable;
     const scope = createScope({ db, owner, failpoints, context, log, entry: job.entry, ...held });
-    const state = await operation.load(args, ports);
-    await failpoints('loaded');
     const settlement = isNothingToDo(state)
-      ? idle(state, runnable)
+      ? idle(state)
       : await operation.settle(state, await result(operation, state, scope, ports), scope, ports);
     await failpoints('ran');
-    await settle({ db, owner, settlement, ...held });
+    await settle({ db, owner, settlement, worked: workedOn(runnable), ...held });
+    if (settlement.outbox.length > 0) this.#options.onOutbox();
     await failpoints('settled');
     afterwards(settlement, log);
     return isNothingToDo(state) ? 'nothing-to-do' : settlement.outcome;
@@ -158,15 +178,17 @@ async function result(
   }
 }
 
-/** The end of an entry that has nothing left to do: only the workers row that the claim wrote goes. */
-function idle({ nothingToDo }: NothingToDo, { operation, args }: Runnable): Settlement {
+/** Of which upstream keeps a workers row while this is done, and with which status. */
+function workedOn({ operation, args }: Runnable): (WorkedOn & { readonly status: string }) | undefined {
+  const { workerStatus: status } = operation;
+  if (status === undefined) return undefined;
   const { type, id } = operation.resource(args);
-  return {
-    outcome: 'done',
-    detail: nothingToDo,
-    apply: (db) => (operation.workerStatus === undefined ? Promise.resolve() : db.workers.drop(type, id)),
-    outbox: [],
-  };
+  return { resourceType: type, resourceId: id, status };
+}
+
+/** The end of an entry that has nothing left to do. */
+function idle({ nothingToDo }: NothingToDo): Settlement {
+  return { outcome: 'done', detail: nothingToDo, apply: () => Promise.resolve(), outbox: [] };
 }
 
 function isNothingToDo(state: unknown): state is NothingToDo {

@@ -30,7 +30,7 @@ export async function volumeEvents(
   events: readonly VolumeEvent[],
 ): Promise<readonly OutboxMessage[]> {
   const [first] = events;
-  if (ports.messages.enabled === false || first === undefined) return [];
+  if (!ports.messages.enabled || first === undefined) return [];
   const { id } = first.volume;
   const metadata = await ports.db.volumes.metadata(id, 'metadata');
   const attachments = await ports.db.attachments.ofVolume(id);
@@ -58,7 +58,7 @@ export async function snapshotEvents(
   events: readonly SnapshotEvent[],
 ): Promise<readonly OutboxMessage[]> {
   const [first] = events;
-  if (ports.messages.enabled === false || first === undefined) return [];
+  if (!ports.messages.enabled || first === undefined) return [];
   const metadata = await ports.db.snapshots.metadata(first.snapshot.id);
   const publisher = `snapshot.${ports.backend.host}`;
   return events.flatMap(({ suffix, snapshot }) =>

@@ -1,12 +1,15 @@
 import type { TObject, Static } from '@sinclair/typebox';
 import type { LockName } from '../coordination/lock-names.ts';
 import type { Claim, OutboxMessage } from '../db/ports/custody.ts';
+import type { Changes, Expected } from '../db/ports/resources.ts';
 import type { Repositories } from '../db/database.ts';
 import type { RequestContext } from '../domain/context.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { Volume } from '../domain/rows.ts';
 import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
+import type { RowLooks } from './row-looks.ts';
 
 /** One enabled backend of this replica, as operations see it. */
 export interface Backend {
@@ -53,6 +56,8 @@ export interface Scope {
   readonly work: DriverWork;
   /** A guarded write between steps: runs `write` in a transaction that first checks claim and tokens. */
   save<T>(write: (db: Repositories) => Promise<T>): Promise<T>;
+  /** The same for one volume's row, in one statement. Answers 0 where the row is gone or not as expected. */
+  saveVolume(id: string, changes: Changes<Volume>, expected: Expected<Volume>): Promise<number>;
   /** Writes an intent or a finding that a successor must know. */
   note(notes: JsonObject): Promise<void>;
   /** Waits for somebody else without using up a slot of the concurrency limit. */
@@ -66,7 +71,7 @@ export interface Settlement {
   readonly outcome: 'done' | 'refused';
   /** For the journal and the log; null when done. */
   readonly detail: string | null;
-  /** The row (compare-and-set), quota, metadata, workers row. May run more than once. */
+  /** The row (compare-and-set), metadata, quota; the workers row goes by itself. May run more than once. */
   apply(db: Repositories): Promise<void>;
   readonly outbox: readonly OutboxMessage[];
   /** After the commit, best effort. */
@@ -92,8 +97,9 @@ export interface Operation<A extends TObject = TObject, S = unknown, R = unknown
   resource(args: Static<A>): { readonly type: ResourceType; readonly id: string };
   /** The status that makes upstream keep a workers row for it; undefined: it keeps none. */
   readonly workerStatus?: 'creating' | 'deleting';
-  locks(args: Static<A>, ports: OperationPorts): Promise<readonly LockName[]>;
-  load(args: Static<A>, ports: OperationPorts): Promise<S | NothingToDo>;
+  /** `rows`: fresh at the first, untrusted read; then one look for the names under the locks and for `load`. */
+  locks(args: Static<A>, ports: OperationPorts, rows: RowLooks): Promise<readonly LockName[]>;
+  load(args: Static<A>, ports: OperationPorts, rows: RowLooks): Promise<S | NothingToDo>;
   run(state: S, scope: Scope, ports: OperationPorts): Promise<R>;
   settle(state: S, result: Result<R>, scope: Scope, ports: OperationPorts): Promise<Settlement>;
 }

@@ -41,6 +41,10 @@ export function createScope(options: ScopeOptions): Scope {
         return write(statements);
       });
     },
+    saveVolume: async (id, changes, expected) => {
+      assertOurs(options);
+      return db.volumes.updateGuarded(claim, id, changes, expected);
+    },
     note: (notes) => {
       assertOurs(options);
       return db.journal.note(claim, notes);

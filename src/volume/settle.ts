@@ -1,6 +1,6 @@
 import type { Lease } from '../coordination/coordinator.ts';
 import { ClaimLostError, DatabaseError, type Database } from '../db/database.ts';
-import type { Claim } from '../db/ports/custody.ts';
+import type { Claim, WorkedOn } from '../db/ports/custody.ts';
 import { delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
 import type { Settlement } from './operation.ts';
@@ -15,6 +15,8 @@ export interface SettleOptions {
   readonly claim: Claim;
   readonly lease: Lease;
   readonly settlement: Settlement;
+  /** Whose workers row ends with it. */
+  readonly worked: WorkedOn | undefined;
   /** Ends the looking; the settlement's state is then unknown. */
   readonly signal: AbortSignal;
 }
@@ -45,10 +47,10 @@ export async function settle(options: SettleOptions): Promise<void> {
   }
 }
 
-function commit({ db, owner, claim, settlement }: SettleOptions): Promise<void> {
+function commit({ db, owner, claim, settlement, worked }: SettleOptions): Promise<void> {
   return db.transaction(async (statements) => {
     // First: locks the entry, so that a claimer waits, and refuses a predecessor before it touches a row.
-    await statements.journal.finish(claim, settlement.outcome, settlement.detail);
+    await statements.journal.finish(claim, settlement.outcome, settlement.detail, worked);
     await settlement.apply(statements);
     if (settlement.outbox.length > 0) await statements.outbox.add(settlement.outbox, owner);
   });

@@ -8,8 +8,9 @@ import type { Snapshot, Volume } from '../domain/rows.ts';
 import { assertMove } from '../domain/status.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { snapshotEvents } from './notifications.ts';
-import type { OperationPorts, Scope } from './operation.ts';
+import type { Backend, OperationPorts, Scope } from './operation.ts';
 import { snapshotRelease } from './quota-deltas.ts';
+import type { RowLooks } from './row-looks.ts';
 import { mergeAdminMetadata, moveSnapshot } from './row-moves.ts';
 import { failureMessage } from './user-messages.ts';
 
@@ -19,8 +20,8 @@ import { failureMessage } from './user-messages.ts';
  */
 
 /** For whoever takes a snapshot's files out of a volume's chain. */
-export async function chainLocks(volumeId: string, { db, backend }: OperationPorts): Promise<readonly LockName[]> {
-  const snapshots = await db.snapshots.ofVolume(volumeId);
+export async function chainLocks(volumeId: string, backend: Backend, rows: RowLooks): Promise<readonly LockName[]> {
+  const snapshots = await rows.snapshotsOf(volumeId);
   return [...snapshots.map(({ id }) => lockNames.deleteSnapshot(id)), ...backend.driver.locksForVolume(volumeId)];
 }
 
@@ -45,8 +46,8 @@ export interface RemovedSnapshot {
 }
 
 /**
- * The row, its glance metadata and its share of the quota go together. A row that is gone already (its own statement
- * says so, and holds the row until the commit) gives nothing back a second time.
+ * The row, its glance metadata and its share of the quota go together. A row that is gone already gives nothing back a
+ * second time.
  */
 export async function releaseSnapshot(
   db: Repositories,
@@ -54,16 +55,13 @@ export async function releaseSnapshot(
   settings: OperationPorts['settings'],
 ): Promise<void> {
   assertMove('Snapshot', snapshot.status, 'deleted');
-  if ((await db.snapshots.update(snapshot.id, { status: 'deleting' })) === 0) return;
+  if ((await db.snapshots.destroy(snapshot.id)) === 0) return;
   await mergeAdminMetadata(db, snapshot.volume_id, update);
   await db.glanceMetadata.remove({ snapshotId: snapshot.id });
-  // Late, for a project's quota rows are locked until the commit and all that end work for it wait for them; but before
-  // the row goes, because a usage row that is missing is counted from the rows that are there.
   const deltas = snapshotRelease(snapshot, typeName, settings.noSnapshotGbQuota);
   if (snapshot.project_id !== null && Object.keys(deltas).length > 0) {
     await db.quotas.adjust(snapshot.project_id, deltas);
   }
-  await db.snapshots.destroy(snapshot.id);
 }
 
 /** The status and the user message of a removal that is known to have failed: `available` where it was only busy. */

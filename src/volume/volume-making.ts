@@ -10,6 +10,7 @@ import type { Backend, OperationPorts, Scope } from './operation.ts';
 import { bootSource } from './operations/volume-source.ts';
 import type { VolumeSource } from './operations/volume-source.ts';
 import { ownHost } from './ownership.ts';
+import type { RowLooks } from './row-looks.ts';
 import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
 
 /*
@@ -25,11 +26,12 @@ export interface MadeVolume {
 /** For whoever reads the volume's source. They come from the row, not from the request, which may say something else. */
 export async function sourceLocks(
   volume: Volume | null,
-  { db, backend }: OperationPorts,
+  backend: Backend,
+  rows: RowLooks,
 ): Promise<readonly LockName[]> {
   const { snapshot_id: snapshotId, source_volid: sourceId } = volume ?? { snapshot_id: null, source_volid: null };
   if (snapshotId !== null) {
-    const chain = (await db.snapshots.get(snapshotId))?.volume_id;
+    const chain = (await rows.snapshot(snapshotId))?.volume_id;
     return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
   }
   return sourceId === null ? [] : [lockNames.deleteVolume(sourceId), ...backend.driver.locksForVolume(sourceId)];
@@ -45,8 +47,9 @@ export async function place(volume: Volume, scope: Scope, ports: OperationPorts)
   if (volume.provider_location !== null && volume.host === host) return volume;
   const placed = { host, provider_location };
   const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
-  const changed = await scope.save((db) => db.volumes.update(volume.id, placed, expected));
-  if (changed === 0) throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+  if ((await scope.saveVolume(volume.id, placed, expected)) === 0) {
+    throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+  }
   return { ...volume, ...placed };
 }
 

@@ -18,14 +18,12 @@ export interface RemovedVolume {
 
 /**
  * Inside a transaction of its caller. Whatever the row's status is by now: nothing of the volume is left. A row that is
- * gone already (its own statement says so, and holds the row until the commit) gives nothing back a second time.
+ * gone already gives nothing back a second time.
  */
 export async function releaseVolume(db: Repositories, removed: RemovedVolume): Promise<void> {
   const { volume, asked, pays, typeName } = removed;
   assertMove('Volume', asked, 'deleted');
-  await db.workers.drop('Volume', volume.id);
-  if ((await db.volumes.update(volume.id, { status: 'deleting' })) === 0) return;
+  if ((await db.volumes.destroy(volume.id)) === 0) return;
   const deltas = pays ? volumeRelease(volume, typeName) : {};
   if (volume.project_id !== null && Object.keys(deltas).length > 0) await db.quotas.adjust(volume.project_id, deltas);
-  await db.volumes.destroy(volume.id);
 }

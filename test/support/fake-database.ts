@@ -216,12 +216,13 @@ function custody(run: Run): CustodyRepositories {
           const row = ours(tables, claim);
           row.notes = { ...row.notes, ...notes } satisfies JsonObject;
         }),
-      finish: (claim, outcome, detail) =>
+      finish: (claim, outcome, detail, worked) =>
         run('journal.finish', (tables) => {
           const row = ours(tables, claim);
           checkTokens(tables, claim.tokens);
           row.outcome = outcome;
           row.detail = detail;
+          if (worked !== undefined) tables.workers.delete(worked.resourceId);
         }),
       refuse: (entryId, detail) =>
         run('journal.refuse', (tables) => {

@@ -1,5 +1,5 @@
 import { DatabaseError, type Repositories } from '../../src/db/database.ts';
-import type { OutboxMessage } from '../../src/db/ports/custody.ts';
+import type { OutboxMessage, WorkedOn } from '../../src/db/ports/custody.ts';
 import { now } from '../../src/db/ports/resources.ts';
 import type { GlanceOwner, ResourceRepositories, UserMessage } from '../../src/db/ports/resources.ts';
 import type { Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
@@ -86,8 +86,12 @@ function repositories(tables: Tables): Record<string, object | undefined> {
   return {
     ...(resources(tables) as unknown as Record<string, object>),
     journal: {
-      finish: (_claim: unknown, outcome: string, detail: string | null) =>
-        answer(() => void (tables.entry = { outcome, detail })),
+      finish: (_claim: unknown, outcome: string, detail: string | null, worked?: WorkedOn) =>
+        answer(() => {
+          tables.entry = { outcome, detail };
+          if (worked !== undefined)
+            Reflect.deleteProperty(tables.workers, `${worked.resourceType} ${worked.resourceId}`);
+        }),
     },
     outbox: {
       add: (messages: readonly OutboxMessage[]) => answer(() => void tables.outbox.push(...messages)),
@@ -139,13 +143,15 @@ function volumes(tables: Tables): Fakes['volumes'] {
   return {
     get: (id) => answer(() => alive(tables.volumes[id])),
     update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
+    updateGuarded: (_claim, id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     destroy: (id) =>
       answer(() => {
-        destroy(tables.volumes, id);
+        const count = destroy(tables.volumes, id);
         for (const row of Object.values(tables.snapshots)) if (row.volume_id === id) destroy(tables.snapshots, row.id);
         for (const kind of ['metadata', 'admin_metadata', 'glance']) {
           Reflect.deleteProperty(tables.values, `${kind} ${id}`);
         }
+        return count;
       }),
     metadata: (id, kind) => answer(() => tables.values[`${kind} ${id}`] ?? {}),
     mergeMetadata: (id, kind, changes) =>
@@ -177,9 +183,11 @@ function fits(row: object, expected: object): boolean {
   });
 }
 
-function destroy<Row extends Volume | Snapshot>(rows: Record<string, Row>, id: string): void {
-  const row = rows[id];
-  if (row !== undefined) rows[id] = { ...row, status: 'deleted', deleted: true };
+function destroy<Row extends Volume | Snapshot>(rows: Record<string, Row>, id: string): number {
+  const row = alive(rows[id]);
+  if (row === null) return 0;
+  rows[id] = { ...row, status: 'deleted', deleted: true };
+  return 1;
 }
 
 function alive<Row extends { readonly deleted: boolean }>(row: Row | undefined): Row | null {

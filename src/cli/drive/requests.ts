@@ -54,7 +54,6 @@ export class VolumeRequests {
     const id = randomUUID();
     const volume = await db.transaction(async (rows) => {
       const from = await checkedSource(rows, request);
-      await rows.quotas.adjust(owner.projectId, withType({ volumes: 1, gigabytes: request.sizeGb }, type));
       await rows.volumes.create({
         id,
         user_id: owner.userId,
@@ -73,6 +72,7 @@ export class VolumeRequests {
       });
       await rows.volumes.update(id, { scheduled_at: now });
       await rows.workers.create('Volume', id, 'creating');
+      await rows.quotas.adjust(owner.projectId, withType({ volumes: 1, gigabytes: request.sizeGb }, type));
       return existing(await rows.volumes.get(id), `volume ${id}`);
     });
     await this.#cast(volume, 'create_volume', createVolumeArguments(volume, type));
@@ -104,7 +104,6 @@ export class VolumeRequests {
     const { snapshot, volume } = await db.transaction(async (rows) => {
       const source = await usable(rows, volumeId);
       const type = await typeOf(rows, source);
-      await rows.quotas.adjust(owner.projectId, withType(this.#snapshotQuota(source), type));
       await rows.snapshots.create({
         id,
         volume_id: volumeId,
@@ -118,6 +117,7 @@ export class VolumeRequests {
         use_quota: true,
       });
       await rows.workers.create('Snapshot', id, 'creating');
+      await rows.quotas.adjust(owner.projectId, withType(this.#snapshotQuota(source), type));
       return { snapshot: existing(await rows.snapshots.get(id), `snapshot ${id}`), volume: source };
     });
     await this.#cast(volume, 'create_snapshot', createSnapshotArguments(snapshot));

@@ -57,10 +57,14 @@ export interface Claim {
   readonly notes: JsonObject;
 }
 
-/** Upstream's workers row, kept for upstream's eyes; claimed with the entry, dropped by the settlement. */
-export interface WorkerClaim {
+/** What a workers row is of. */
+export interface WorkedOn {
   readonly resourceType: string;
   readonly resourceId: string;
+}
+
+/** Upstream's workers row, kept for upstream's eyes; claimed with the entry, dropped when it is finished. */
+export interface WorkerClaim extends WorkedOn {
   readonly status: string;
   readonly serviceId: number;
 }
@@ -77,8 +81,11 @@ export interface JournalRepository {
   claim(entryId: string, owner: string, lockNames: readonly string[], worker?: WorkerClaim): Promise<Claim | null>;
   /** Adds to the entry's notes, if the claim is the newest; else `ClaimLostError`. */
   note(claim: Claim, notes: JsonObject): Promise<void>;
-  /** Inside the settlement's transaction: ends the entry if claim and tokens are the newest; else `ClaimLostError`. */
-  finish(claim: Claim, outcome: EntryOutcome, detail: string | null): Promise<void>;
+  /**
+   * Inside the settlement's transaction: ends the entry if claim and tokens are the newest; else `ClaimLostError`. With
+   * it goes the workers row of `worked`, if the claim made one.
+   */
+  finish(claim: Claim, outcome: EntryOutcome, detail: string | null, worked?: WorkedOn): Promise<void>;
   /** Ends an entry that was never claimed and cannot be run (its arguments do not decode). */
   refuse(entryId: string, detail: string): Promise<void>;
   /** Frees the owner's unfinished entries (or one) for anybody; claims stay valid until somebody takes the next. */

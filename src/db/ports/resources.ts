@@ -1,4 +1,5 @@
 import type { Snapshot, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
+import type { Claim } from './custody.ts';
 
 /** Cinder's own tables that operations change. Every update sets `updated_at` by the database's clock. */
 export interface ResourceRepositories {
@@ -28,8 +29,16 @@ export interface VolumeRepository {
   /** Rows changed: 0 where the row is gone or not as expected. */
   update(id: string, changes: Changes<Volume>, expected?: Expected<Volume>): Promise<number>;
   create(row: Partial<Volume> & Pick<Volume, 'id'>): Promise<void>;
-  /** Upstream's soft delete: status `deleted`, and the rows that hang on it (metadata, snapshots, attachments, …). */
-  destroy(id: string): Promise<void>;
+  /**
+   * `update`, if the claim and all its tokens are the newest: in one statement, for a row that is written between two
+   * steps. 0 where the row is gone or not as expected; throws `ClaimLostError` where the claim is not the newest.
+   */
+  updateGuarded(claim: Claim, id: string, changes: Changes<Volume>, expected: Expected<Volume>): Promise<number>;
+  /**
+   * Upstream's soft delete: status `deleted`, and the rows that hang on it (metadata, snapshots, attachments, …).
+   * Answers how many volumes it deleted: 0 where somebody had done it already.
+   */
+  destroy(id: string): Promise<number>;
   metadata(id: string, kind: MetadataKind): Promise<Readonly<Record<string, string | null>>>;
   /** Adds or replaces the given keys; a null removes one. The other keys stay. */
   mergeMetadata(id: string, kind: MetadataKind, changes: Readonly<Record<string, string | null>>): Promise<void>;
@@ -56,7 +65,8 @@ export interface SnapshotRepository {
   ofVolume(volumeId: string): Promise<readonly Snapshot[]>;
   update(id: string, changes: Changes<Snapshot>, expected?: Expected<Snapshot>): Promise<number>;
   create(row: Partial<Snapshot> & Pick<Snapshot, 'id' | 'volume_id'>): Promise<void>;
-  destroy(id: string): Promise<void>;
+  /** Answers how many it deleted: 0 where somebody had done it already. */
+  destroy(id: string): Promise<number>;
   metadata(id: string): Promise<Readonly<Record<string, string | null>>>;
   list(filter: VolumeFilter): Promise<readonly Snapshot[]>;
 }
@@ -83,8 +93,9 @@ export interface GlanceMetadataRepository {
 export interface QuotaRepository {
   /**
    * `in_use += delta` for each resource (`volumes`, `gigabytes`, `volumes_<type>`, …) of a project. A missing usage
-   * row is made by counting, as upstream does. Call it in the transaction that changes what is counted, before that
-   * change: a count that holds the change already would take it twice.
+   * row is made by counting, as upstream does. Call it last in the transaction that changes what is counted: a count
+   * holds the change then, and the project's rows, for which all that end work for it wait, are locked only for the
+   * commit.
    */
   adjust(projectId: string, deltas: Readonly<Record<string, number>>): Promise<void>;
   commit(reservationIds: readonly string[]): Promise<void>;

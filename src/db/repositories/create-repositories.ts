@@ -26,12 +26,13 @@ export interface RepositoryOptions {
 
 /** Every repository, on one session. */
 export function createRepositories(session: Session, options: RepositoryOptions): Repositories {
+  const fence = new Fence(session, options.names);
   return {
     journal: new Journal(session, options.names),
-    fence: new Fence(session, options.names),
+    fence,
     outbox: new Outbox(session, options.names),
     incarnations: new Incarnations(session, options.names),
-    volumes: new Volumes(session),
+    volumes: new Volumes(session, fence),
     snapshots: new Snapshots(session),
     volumeTypes: new VolumeTypes(session),
     attachments: new Attachments(session),

@@ -21,18 +21,21 @@ const workerSql = `
       on conflict (resource_type, resource_id) do update set service_id = excluded.service_id,
         status = excluded.status, race_preventer = workers.race_preventer + 1, updated_at = excluded.updated_at`;
 
+const dropWorkerSql = `
+      delete from workers where resource_type = ? and resource_id = ? and exists (select 1 from entry)`;
+
 /**
  * Ends the entry if the claim is the newest, and counts the tokens that are; no row: the claim is not. The tokens stay
  * locked against a new mint until the commit. Entry before tokens, as in the claim. Bindings: outcome, detail, entry,
- * claim, lock names, tokens.
+ * claim, lock names, tokens; and of the workers row type and id.
  */
-export function finishSql(names: OwnNames): string {
+export function finishSql(names: OwnNames, withWorker: boolean): string {
   return `with entry as (
       update ${names.journal} set finished_at = ${nowSql}, outcome = ?, detail = ?
       where id = ? and claim = ? and finished_at is null returning id),
     held as (
       select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
       where exists (select 1 from entry) and f.name = mine.name and f.token = mine.token
-      order by f.name for share of f)
+      order by f.name for share of f)${withWorker ? `, worked as (${dropWorkerSql})` : ''}
     select (select count(*) from held) as held from entry`;
 }

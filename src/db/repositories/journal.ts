@@ -2,7 +2,15 @@ import type { JsonObject } from '../../domain/json.ts';
 import { ClaimLostError } from '../database.ts';
 import { agoSql, nowSql } from '../dialect.ts';
 import type { OwnNames } from '../own-names.ts';
-import type { Claim, EntryOutcome, JournalEntry, JournalRepository, NewEntry, WorkerClaim } from '../ports/custody.ts';
+import type {
+  Claim,
+  EntryOutcome,
+  JournalEntry,
+  JournalRepository,
+  NewEntry,
+  WorkedOn,
+  WorkerClaim,
+} from '../ports/custody.ts';
 import type { Binding, Session } from '../session.ts';
 import { aliveSql } from './incarnations.ts';
 import { claimSql, finishSql } from './journal-sql.ts';
@@ -79,16 +87,17 @@ export class Journal implements JournalRepository {
     if (count === 0) throw new ClaimLostError(`journal entry ${claim.entryId}`);
   }
 
-  async finish(claim: Claim, outcome: EntryOutcome, detail: string | null): Promise<void> {
+  async finish(claim: Claim, outcome: EntryOutcome, detail: string | null, worked?: WorkedOn): Promise<void> {
     // Wrapped, so that without a transaction around it a comparison that fails undoes the update all the same.
     await this.#session.atomically(async (session) => {
-      const { rows } = await session.write<{ held: string }>(finishSql(this.#names), [
+      const { rows } = await session.write<{ held: string }>(finishSql(this.#names, worked !== undefined), [
         outcome,
         detail,
         claim.entryId,
         claim.number,
         [...claim.tokens.keys()],
         [...claim.tokens.values()].map(String),
+        ...(worked === undefined ? [] : [worked.resourceType, worked.resourceId]),
       ]);
       const held = rows[0]?.held;
       if (held === undefined || Number(held) !== claim.tokens.size) {

@@ -17,15 +17,18 @@ export class Quotas implements QuotaRepository {
     const resources = Object.keys(deltas);
     if (resources.length === 0) return;
     await this.#session.atomically(async (tx) => {
-      const locked = await lockUsages(tx, projectId, resources);
-      const missing = resources.filter((resource) => !locked.has(resource));
-      for (const resource of missing.toSorted()) await this.#count(tx, projectId, resource);
-      await tx.write(
-        `update quota_usages u set in_use = greatest(0, u.in_use + d.delta), updated_at = ${nowSql}
-         from unnest(?::text[], ?::integer[]) as d (resource, delta)
-         where u.project_id = ? and u.resource = d.resource and u.deleted = false`,
-        [resources, Object.values(deltas), projectId],
+      const { rows } = await tx.write<{ resource: string }>(
+        `with locked as (
+           select id from quota_usages where project_id = ? and resource = any(?::text[]) and deleted = false
+           order by id for update)
+         update quota_usages u set in_use = greatest(0, u.in_use + d.delta), updated_at = ${nowSql}
+         from locked, unnest(?::text[], ?::integer[]) as d (resource, delta)
+         where u.id = locked.id and u.resource = d.resource returning u.resource`,
+        [projectId, resources, resources, Object.values(deltas)],
       );
+      const known = new Set(rows.map(({ resource }) => resource));
+      const missing = Object.entries(deltas).filter(([resource]) => !known.has(resource));
+      for (const [resource, delta] of missing.toSorted()) await this.#count(tx, projectId, resource, delta);
     });
   }
 
@@ -45,14 +48,14 @@ export class Quotas implements QuotaRepository {
     return Object.fromEntries(rows.map(({ resource, in_use, reserved }) => [resource, { inUse: in_use, reserved }]));
   }
 
-  /** Somebody else may make the row at the same time: the table lets one of us do it, with the same count. */
-  async #count(tx: Session, projectId: string, resource: string): Promise<void> {
+  /** Our change is in the count. Is somebody else's row there first, then it is not in that one's, and is added. */
+  async #count(tx: Session, projectId: string, resource: string, delta: number): Promise<void> {
     const count = countSql(resource, projectId, this.#snapshotsTakeGigabytes);
     await tx.write(
-      `insert into quota_usages (created_at, deleted, project_id, resource, in_use, reserved, race_preventer)
+      `insert into quota_usages as u (created_at, deleted, project_id, resource, in_use, reserved, race_preventer)
        select ${nowSql}, false, ?::text, ?::text, (${count.sql}), 0, true
-       on conflict (project_id, resource, race_preventer) do nothing`,
-      [projectId, resource, ...count.bindings],
+       on conflict (project_id, resource, race_preventer) do update set in_use = greatest(0, u.in_use + ?::integer)`,
+      [projectId, resource, ...count.bindings, delta],
     );
   }
 
@@ -78,13 +81,4 @@ export class Quotas implements QuotaRepository {
       );
     });
   }
-}
-
-async function lockUsages(tx: Session, projectId: string, resources: readonly string[]): Promise<Set<string>> {
-  const rows = await tx.read<{ resource: string }>(
-    `select resource from quota_usages where project_id = ? and resource = any(?::text[]) and deleted = false
-     order by id for update`,
-    [projectId, resources],
-  );
-  return new Set(rows.map(({ resource }) => resource));
 }

@@ -42,14 +42,15 @@ export class Snapshots implements SnapshotRepository {
     );
   }
 
-  async destroy(id: string): Promise<void> {
-    await this.#session.write(
+  async destroy(id: string): Promise<number> {
+    const { count } = await this.#session.write(
       `with of_metadata as (
          update snapshot_metadata set deleted = true, deleted_at = ${nowSql} where snapshot_id = ? and deleted = false)
        update snapshots set status = 'deleted', deleted = true, deleted_at = ${nowSql}
        where id = ? and deleted = false`,
       [id, id],
     );
+    return count;
   }
 
   metadata(id: string): Promise<KeyValues> {

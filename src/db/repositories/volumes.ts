@@ -9,7 +9,9 @@ import {
   type VolumeFilter,
   type VolumeRepository,
 } from '../ports/resources.ts';
+import type { Claim } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
+import type { Fence } from './fence.ts';
 import { filtered, ofBackend } from './backend-filter.ts';
 import { mergeMetadata, readMetadata, type KeyValues, type MetadataTable } from './metadata.ts';
 
@@ -41,9 +43,11 @@ const defaults = {
 
 export class Volumes implements VolumeRepository {
   readonly #session: Session;
+  readonly #fence: Fence;
 
-  constructor(session: Session) {
+  constructor(session: Session, fence: Fence) {
     this.#session = session;
+    this.#fence = fence;
   }
 
   async get(id: string): Promise<Volume | null> {
@@ -55,6 +59,14 @@ export class Volumes implements VolumeRepository {
     return compareAndSet(this.#session, 'volumes', id, changes, expected);
   }
 
+  async updateGuarded(claim: Claim, id: string, changes: Changes<Volume>, expected: Expected<Volume>): Promise<number> {
+    const guard = this.#fence.guard(claim);
+    const changed = await compareAndSet(this.#session, 'volumes', id, changes, expected, guard);
+    // Which of the conditions was it?
+    if (changed === 0) await this.#fence.check(claim.tokens, claim);
+    return changed;
+  }
+
   /** Without a type it gets the type that upstream's migrations made for that, `__DEFAULT__`. */
   async create(row: Partial<Volume> & Pick<Volume, 'id'>): Promise<void> {
     await insertRow(this.#session, 'volumes', defaults, {
@@ -63,18 +75,19 @@ export class Volumes implements VolumeRepository {
     });
   }
 
-  async destroy(id: string): Promise<void> {
+  async destroy(id: string): Promise<number> {
     const parts = dependents.map(
       (table) =>
         `of_${table} as (update ${table} set deleted = true, deleted_at = ${nowSql}
          where volume_id = ? and deleted = false)`,
     );
-    await this.#session.write(
+    const { count } = await this.#session.write(
       `with ${parts.join(', ')}
        update volumes set status = 'deleted', deleted = true, deleted_at = ${nowSql}, migration_status = null
        where id = ? and deleted = false`,
       [...dependents.map(() => id), id],
     );
+    return count;
   }
 
   metadata(id: string, kind: MetadataKind): Promise<KeyValues> {

@@ -7,6 +7,7 @@ import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { snapshotEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
 import { homeOf } from '../ownership.ts';
+import type { RowLooks } from '../row-looks.ts';
 import { moveSnapshot } from '../row-moves.ts';
 import { finishSnapshot } from '../snapshot-making.ts';
 import { failureMessage } from '../user-messages.ts';
@@ -49,8 +50,8 @@ export const createSnapshot: Operation<typeof Args, State, Made> = {
   args: Args,
   resource: ({ snapshot }) => ({ type: 'Snapshot', id: snapshot.id }),
   workerStatus: 'creating',
-  async locks({ snapshot: { id } }, { db, backend }) {
-    const volumeId = (await db.snapshots.get(id))?.volume_id;
+  async locks({ snapshot: { id } }, { backend }, rows) {
+    const volumeId = (await rows.snapshot(id))?.volume_id;
     return [lockNames.deleteSnapshot(id), ...(volumeId === undefined ? [] : backend.driver.locksForVolume(volumeId))];
   },
   load,
@@ -67,11 +68,11 @@ export const createSnapshot: Operation<typeof Args, State, Made> = {
       : settleFailed(state, result.error, scope, ports),
 };
 
-async function load({ snapshot: { id } }: Args, { db }: OperationPorts): Promise<State | NothingToDo> {
-  const snapshot = await db.snapshots.get(id);
+async function load({ snapshot: { id } }: Args, _ports: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
+  const snapshot = await rows.snapshot(id);
   if (snapshot === null) return { nothingToDo: 'the snapshot is gone' };
   if (snapshot.status !== 'creating') return { nothingToDo: `the snapshot is ${String(snapshot.status)}` };
-  return { snapshot, volume: await db.volumes.get(snapshot.volume_id) };
+  return { snapshot, volume: await rows.volume(snapshot.volume_id) };
 }
 
 /** Step 2. */
@@ -90,7 +91,6 @@ async function settleMade(
     detail: null,
     apply: async (db) => {
       await finishSnapshot(db, snapshot, volume, update);
-      await db.workers.drop('Snapshot', snapshot.id);
     },
     outbox: await snapshotEvents(ports, context, volume, events),
   };
@@ -109,7 +109,6 @@ async function settleFailed(
     detail: error.message,
     apply: async (db) => {
       await moveSnapshot(db, snapshot, 'error');
-      await db.workers.drop('Snapshot', snapshot.id);
       await db.messages.create(message, ports.settings.messageTtlSeconds);
     },
     outbox: await snapshotEvents(ports, context, volume, [{ suffix: 'create.start', snapshot }]),

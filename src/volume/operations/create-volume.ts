@@ -8,6 +8,7 @@ import type { Volume } from '../../domain/rows.ts';
 import { volumeEvents, wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
+import type { RowLooks } from '../row-looks.ts';
 import { mayReschedule, schedulerArgs } from '../reschedule.ts';
 import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
@@ -64,10 +65,10 @@ export const createVolume: Operation<typeof Args, State, MadeVolume> = {
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
   workerStatus: 'creating',
-  locks: async ({ volume: { id } }, ports) => [
+  locks: async ({ volume: { id } }, { backend }, rows) => [
     lockNames.deleteVolume(id),
-    ...ports.backend.driver.locksForVolume(id),
-    ...(await sourceLocks(await ports.db.volumes.get(id), ports)),
+    ...backend.driver.locksForVolume(id),
+    ...(await sourceLocks(await rows.volume(id), backend, rows)),
   ],
   load,
   async run({ volume, source }, scope, ports) {
@@ -79,13 +80,13 @@ export const createVolume: Operation<typeof Args, State, MadeVolume> = {
   settle,
 };
 
-async function load(args: Args, ports: OperationPorts): Promise<State | NothingToDo> {
-  const volume = await ports.db.volumes.get(args.volume.id);
+async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
+  const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
   if (volume.status !== 'creating') return { nothingToDo: `the volume is ${String(volume.status)}` };
   if (volume.host === null) return { nothingToDo: 'the volume went back to the scheduler' };
-  if (!liesOn(ports.backend, volume)) return { nothingToDo: `the volume belongs to ${volume.host}` };
-  return { args, volume, source: await sourceOf(volume, args.request_spec, ports) };
+  if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${volume.host}` };
+  return { args, volume, source: await sourceOf(volume, args.request_spec, backend, rows) };
 }
 
 /** Step 3, by what the row is now: the steps may have taken hours. */
@@ -111,10 +112,7 @@ async function settleMade(row: Volume, made: MadeVolume, scope: Scope, ports: Op
   return {
     outcome: 'done',
     detail: null,
-    apply: async (db) => {
-      await finishVolume(db, row, made, backend);
-      await db.workers.drop('Volume', row.id);
-    },
+    apply: (db) => finishVolume(db, row, made, backend),
     outbox: await events(row, ended, made.source, scope, ports),
     after: () => {
       backend.capabilitiesChanged();
@@ -142,7 +140,6 @@ async function settleFailed(
         await db.workers.create('Volume', row.id, 'creating');
       } else {
         await moveVolume(db, row, 'error');
-        await db.workers.drop('Volume', row.id);
       }
       await db.messages.create(message, ports.settings.messageTtlSeconds);
     },
@@ -165,7 +162,7 @@ async function settleGone(
   return {
     outcome: 'refused',
     detail: 'the volume was removed from the database while it was being created',
-    apply: (db) => db.workers.drop('Volume', volume.id),
+    apply: () => Promise.resolve(),
     outbox: [],
   };
 }
@@ -200,7 +197,7 @@ async function events(
 ): Promise<readonly OutboxMessage[]> {
   const isTarget = row.migration_status?.startsWith('target:') === true;
   if (isTarget && !row.use_quota) return [];
-  const boot = ports.messages.enabled === false ? null : bootSource(source);
+  const boot = !ports.messages.enabled ? null : bootSource(source);
   const glance = boot === null ? {} : { glance: await ports.db.glanceMetadata.of(boot.owner) };
   return volumeEvents(ports, context, row.host ?? ports.backend.host, [
     { suffix: 'create.start', volume: row },

@@ -6,6 +6,7 @@ import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { homeOf } from '../ownership.ts';
+import type { RowLooks } from '../row-looks.ts';
 import { typeNameOf } from '../row-moves.ts';
 import {
   chainLocks,
@@ -49,9 +50,10 @@ export const deleteSnapshot: Operation<typeof Args, State, VolumeModelUpdate> = 
   name: 'delete_snapshot',
   args: Args,
   resource: ({ snapshot }) => ({ type: 'Snapshot', id: snapshot.id }),
-  async locks({ snapshot: { id } }, ports) {
-    const volumeId = (await ports.db.snapshots.get(id))?.volume_id;
-    return [lockNames.deleteSnapshot(id), ...(volumeId === undefined ? [] : await chainLocks(volumeId, ports))];
+  async locks({ snapshot: { id } }, { backend }, rows) {
+    const volumeId = (await rows.snapshot(id))?.volume_id;
+    const chain = volumeId === undefined ? [] : await chainLocks(volumeId, backend, rows);
+    return [lockNames.deleteSnapshot(id), ...chain];
   },
   load,
   async run({ snapshot, volume, unmanage }, scope, ports) {
@@ -62,13 +64,17 @@ export const deleteSnapshot: Operation<typeof Args, State, VolumeModelUpdate> = 
   settle,
 };
 
-async function load({ snapshot: { id }, unmanage_only }: Args, { db }: OperationPorts): Promise<State | NothingToDo> {
-  const snapshot = await db.snapshots.get(id);
+async function load(
+  { snapshot: { id }, unmanage_only }: Args,
+  _ports: OperationPorts,
+  rows: RowLooks,
+): Promise<State | NothingToDo> {
+  const snapshot = await rows.snapshot(id);
   if (snapshot === null) return { nothingToDo: 'the snapshot is gone' };
   if (snapshot.status !== 'deleting' && snapshot.status !== 'unmanaging') {
     return { nothingToDo: `the snapshot is ${String(snapshot.status)}` };
   }
-  return { snapshot, volume: await db.volumes.get(snapshot.volume_id), unmanage: unmanage_only === true };
+  return { snapshot, volume: await rows.volume(snapshot.volume_id), unmanage: unmanage_only === true };
 }
 
 /** Step 2. */

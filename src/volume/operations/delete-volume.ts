@@ -9,6 +9,7 @@ import { volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import { paysQuota } from '../quota-deltas.ts';
+import type { RowLooks } from '../row-looks.ts';
 import { moveVolume, typeNameOf } from '../row-moves.ts';
 import {
   chainLocks,
@@ -75,8 +76,8 @@ export const deleteVolume: Operation<typeof Args, State, null> = {
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
   workerStatus: 'deleting',
-  async locks({ volume: { id }, cascade }, ports) {
-    const chain = cascade === true ? await chainLocks(id, ports) : ports.backend.driver.locksForVolume(id);
+  async locks({ volume: { id }, cascade }, { backend }, rows) {
+    const chain = cascade === true ? await chainLocks(id, backend, rows) : backend.driver.locksForVolume(id);
     return [lockNames.deleteVolume(id), ...chain];
   },
   load,
@@ -92,15 +93,15 @@ export const deleteVolume: Operation<typeof Args, State, null> = {
     result.ok ? settleGone(state, scope, ports) : settleFailed(state, result, scope, ports),
 };
 
-async function load(args: Args, { db }: OperationPorts): Promise<State | NothingToDo> {
-  const volume = await db.volumes.get(args.volume.id);
+async function load(args: Args, { db }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
+  const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
   const adminMetadata = await db.volumes.metadata(volume.id, 'admin_metadata');
   const pays = paysQuota(volume, { adminMetadata });
   const asked = askedStatus(volume, pays);
   if (asked === null) return { nothingToDo: `the volume is ${String(volume.status)}` };
   const typeName = await typeNameOf(db, volume);
-  return { args, volume, asked, pays, typeName, snapshots: await db.snapshots.ofVolume(volume.id) };
+  return { args, volume, asked, pays, typeName, snapshots: await rows.snapshotsOf(volume.id) };
 }
 
 function askedStatus({ status }: Volume, pays: boolean): string | null {
@@ -173,11 +174,10 @@ async function settleFailed(
     outcome: 'refused',
     detail: messageOf(error),
     apply: async (db) => {
-      await db.workers.drop('Volume', volume.id);
       if (isForeign) return;
       if (stays !== null) await failSnapshotRemoval(db, stays.snapshot, stays.cause, scope.context, ports.settings);
-      if (volume.migration_status?.startsWith('target:') === true) return db.volumes.destroy(volume.id);
-      return moveVolume(db, volume, isBusy ? 'available' : failed, {}, asked);
+      if (volume.migration_status?.startsWith('target:') === true) await db.volumes.destroy(volume.id);
+      else await moveVolume(db, volume, isBusy ? 'available' : failed, {}, asked);
     },
     outbox: isForeign ? [] : await events(state, false, scope, ports),
   };

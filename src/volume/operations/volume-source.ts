@@ -4,8 +4,9 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { CloneSource } from '../../drivers/volume-driver.ts';
 import type { GlanceOwner } from '../../db/ports/resources.ts';
-import type { Backend, OperationPorts } from '../operation.ts';
+import type { Backend } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
+import type { RowLooks } from '../row-looks.ts';
 
 const Text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
 
@@ -26,10 +27,11 @@ export type VolumeSource = { readonly kind: 'empty' } | CloneSource;
 export async function sourceOf(
   volume: Volume,
   spec: Spec,
-  ports: OperationPorts,
+  backend: Backend,
+  rows: RowLooks,
 ): Promise<VolumeSource | { readonly refusal: CinderError }> {
-  if (volume.snapshot_id !== null) return fromSnapshot(volume.snapshot_id, ports);
-  if (volume.source_volid !== null) return fromVolume(volume.source_volid, ports);
+  if (volume.snapshot_id !== null) return fromSnapshot(volume.snapshot_id, backend, rows);
+  if (volume.source_volid !== null) return fromVolume(volume.source_volid, backend, rows);
   const refusal = specRefusal(spec);
   return refusal === null ? { kind: 'empty' } : { refusal };
 }
@@ -42,20 +44,22 @@ export function bootSource(source: VolumeSource): { readonly owner: GlanceOwner 
 
 async function fromSnapshot(
   id: string,
-  { db, backend }: OperationPorts,
+  backend: Backend,
+  rows: RowLooks,
 ): Promise<CloneSource | { readonly refusal: CinderError }> {
-  const snapshot = await db.snapshots.get(id);
+  const snapshot = await rows.snapshot(id);
   if (snapshot === null) return { refusal: new CinderError('SnapshotNotFound', { snapshot_id: id }) };
-  const volume = await db.volumes.get(snapshot.volume_id);
+  const volume = await rows.volume(snapshot.volume_id);
   if (volume === null) return { refusal: new CinderError('VolumeNotFound', { volume_id: snapshot.volume_id }) };
   return foreign(volume, backend) ?? { kind: 'snapshot', snapshot, volume };
 }
 
 async function fromVolume(
   id: string,
-  { db, backend }: OperationPorts,
+  backend: Backend,
+  rows: RowLooks,
 ): Promise<CloneSource | { readonly refusal: CinderError }> {
-  const volume = await db.volumes.get(id);
+  const volume = await rows.volume(id);
   if (volume === null) return { refusal: new CinderError('VolumeNotFound', { volume_id: id }) };
   return foreign(volume, backend) ?? { kind: 'volume', volume };
 }

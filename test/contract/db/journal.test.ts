@@ -62,7 +62,7 @@ describe('claim and finish', () => {
     expect(second!.tokens.get('two')).toBeGreaterThan(first!.tokens.get('two')!);
   });
 
-  it('takes the workers row as upstream does, and drops nothing of it', async () => {
+  it('takes the workers row as upstream does, and drops it with the end, that of the newest claim alone', async () => {
     const { id, resourceId } = await received();
     const service = one(
       await fixture.sql<{ id: string }>(
@@ -76,10 +76,14 @@ describe('claim and finish', () => {
     expect(await fixture.db.workers.ofService(worker.serviceId)).toMatchObject([
       { resource_id: resourceId, status: 'creating', race_preventer: 1 },
     ]);
-    await fixture.db.journal.claim(id, a, ['x'], { ...worker, status: 'downloading' });
-    expect(await fixture.db.workers.ofService(worker.serviceId)).toMatchObject([
-      { status: 'downloading', race_preventer: 2 },
-    ]);
+    const old = (await fixture.db.journal.claim(id, a, ['x'], { ...worker, status: 'downloading' }))!;
+    const rows = [{ status: 'downloading', race_preventer: 2 }];
+    expect(await fixture.db.workers.ofService(worker.serviceId)).toMatchObject(rows);
+    const young = (await fixture.db.journal.claim(id, b, ['x']))!;
+    await expect(fixture.db.journal.finish(old, 'done', null, worker)).rejects.toThrow(ClaimLostError);
+    expect(await fixture.db.workers.ofService(worker.serviceId)).toMatchObject(rows);
+    await fixture.db.journal.finish(young, 'done', null, worker);
+    expect(await fixture.db.workers.ofService(worker.serviceId)).toEqual([]);
   });
 
   it('refuses a predecessor everything once a successor has claimed', async () => {
@@ -95,6 +99,24 @@ describe('claim and finish', () => {
     expect(await fixture.db.journal.outcomeOf(id)).toEqual({ outcome: 'done', claim: 2 });
     expect(await fixture.db.journal.claim(id, a, ['x'])).toBeNull();
     await expect(fixture.db.journal.finish(young, 'refused', 'twice')).rejects.toThrow(ClaimLostError);
+  });
+
+  it('guards a row between two steps as it guards the end', async () => {
+    const { id } = await received();
+    const volume = randomUUID();
+    await fixture.db.volumes.create({ id: volume, status: 'creating' });
+    const old = (await fixture.db.journal.claim(id, a, ['x', 'y']))!;
+    const place = (location: string, claim = old): Promise<number> =>
+      fixture.db.volumes.updateGuarded(claim, volume, { provider_location: location }, { provider_location: null });
+    expect(await place('srv:/a')).toBe(1);
+    expect(await place('srv:/b')).toBe(0);
+    await fixture.db.volumes.update(volume, { provider_location: null });
+    await fixture.db.fence.mint(['y']);
+    await expect(place('srv:/c')).rejects.toThrow(ClaimLostError);
+    const young = (await fixture.db.journal.claim(id, b, ['x', 'y']))!;
+    await expect(place('srv:/d')).rejects.toThrow(ClaimLostError);
+    expect(await fixture.db.volumes.get(volume)).toMatchObject({ provider_location: null });
+    expect(await place('srv:/e', young)).toBe(1);
   });
 
   it('refuses a claim whose lock somebody else holds by now, and undoes the whole settlement', async () => {

@@ -223,7 +223,7 @@ describe('quotas', () => {
   const inUse = async () =>
     Object.fromEntries(Object.entries(await fixture.db.quotas.usage('p')).map(([name, { inUse }]) => [name, inUse]));
 
-  it('count what is there where no row is, then add, never below zero', async () => {
+  it('count what is there where no row is, the change included; else add, never below zero', async () => {
     const { id } = await volume({ size: 3 });
     await volume({ size: 7, use_quota: false });
     await volume({ size: 8, migration_status: 'target:x' });
@@ -238,15 +238,15 @@ describe('quotas', () => {
     };
     await fixture.db.quotas.adjust('p', deltas);
     expect(await inUse()).toEqual({
-      volumes: 0,
-      gigabytes: 3,
-      volumes___DEFAULT__: 0,
-      gigabytes_other: 2,
-      unheard_of: 1,
+      volumes: 1,
+      gigabytes: 6,
+      volumes___DEFAULT__: 1,
+      gigabytes_other: 0,
+      unheard_of: 0,
       snapshots: 1,
     });
     await fixture.db.quotas.adjust('p', { volumes: -5, gigabytes: 1 });
-    expect(await inUse()).toMatchObject({ volumes: 0, gigabytes: 4 });
+    expect(await inUse()).toMatchObject({ volumes: 0, gigabytes: 7 });
   });
 
   it('lose no change of many at once, in whatever order they name the resources', async () => {
@@ -254,13 +254,18 @@ describe('quotas', () => {
     await Promise.all(
       Array.from({ length: 12 }, (_, at) => {
         const order = at % 2 === 0 ? names : names.toReversed();
-        return fixture.db.quotas.adjust('p', Object.fromEntries(order.map((name) => [name, 1])));
+        return fixture.db.transaction(async (db) => {
+          await db.volumes.create({ id: `v${at}`, project_id: 'p', size: 2 });
+          await db.snapshots.create({ id: `s${at}`, volume_id: `v${at}`, project_id: 'p', volume_size: 1 });
+          await db.quotas.adjust('p', Object.fromEntries(order.map((name) => [name, name === 'gigabytes' ? 3 : 1])));
+        });
       }),
     );
-    expect(await inUse()).toEqual({ volumes: 12, gigabytes: 12, snapshots: 12 });
+    expect(await inUse()).toEqual({ volumes: 12, gigabytes: 36, snapshots: 12 });
   });
 
   it('settle reservations once', async () => {
+    await fixture.db.quotas.adjust('p', { volumes: 0, gigabytes: 0 });
     await fixture.db.quotas.adjust('p', { volumes: 1, gigabytes: 10 });
     await fixture.sql('update quota_usages set reserved = 5');
     await fixture.sql(`insert into reservations (uuid, usage_id, project_id, resource, delta, deleted)

@@ -141,7 +141,8 @@ export function recordingLogger(): Logger & { readonly lines: LogLine[]; at(leve
 }
 
 /** Makes messages in which everything that was asked for can be seen again. */
-export const plainMaker: Pick<MessageMaker, 'cast' | 'fanout' | 'notification'> = {
+export const plainMaker: MessageMaker = {
+  enabled: true,
   cast: (context, target, method, version, args) => ({
     ...message('cast', target.topic, { method, version, args, context }),
     server: target.server ?? null,

@@ -60,7 +60,7 @@ describe('a replica is killed', () => {
       await eventually(() => world.server.entry('m1') !== undefined);
       await redeliver(second);
       await eventually(() => isOver(world), { what: `the end after ${step}` });
-      expect(first.passed.at(-1), step).toBe(step);
+      expect(first.passed, step).toContain(step);
       expectOneEnd(world, step);
     });
     await Promise.all(runs);

@@ -229,10 +229,7 @@ export function fill(world: World, replica: string, extra: Partial<Operation> = 
       return Promise.resolve({
         outcome: result.ok ? 'done' : 'refused',
         detail: result.ok ? null : result.error.message,
-        apply: async (db) => {
-          await moveStatus(db, id, 'creating', result.ok ? 'available' : 'error');
-          await db.workers.drop('Volume', id);
-        },
+        apply: (db) => moveStatus(db, id, 'creating', result.ok ? 'available' : 'error'),
         outbox: [message(`${scope.claim.entryId}-${scope.claim.number}`, id)],
       });
     },

@@ -3,12 +3,14 @@ import { sortLockNames } from '../../../../src/coordination/lock-names.ts';
 import type { LockName } from '../../../../src/coordination/lock-names.ts';
 import { DatabaseError } from '../../../../src/db/database.ts';
 import type { RequestContext } from '../../../../src/domain/context.ts';
+import type { Claim, WorkedOn } from '../../../../src/db/ports/custody.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { AppError, toError } from '../../../../src/kernel/errors.ts';
 import { silentLogger } from '../../../../src/log/logger.ts';
 import type { MessageMaker } from '../../../../src/rpc/notifier.ts';
 import type { Backend, NothingToDo, Operation, OperationPorts, Scope } from '../../../../src/volume/operation.ts';
 import { operations } from '../../../../src/volume/operations/index.ts';
+import { RowLooks } from '../../../../src/volume/row-looks.ts';
 import { FakeResources, type Tables } from '../../../support/fake-resources.ts';
 import { FakeDriver } from './fake-driver.ts';
 import { HOST } from './rows.ts';
@@ -32,6 +34,7 @@ export class World {
   reports = 0;
   attempts = 0;
   idle: string | null = null;
+  readonly #claim: Claim = { entryId: '1', number: 1, tokens: new Map(), notes: {} };
 
   constructor(options: WorldOptions) {
     this.db = new FakeResources(structuredClone(options.tables));
@@ -75,12 +78,14 @@ export class World {
 
   async #once(operation: Operation, args: JsonObject): Promise<void> {
     const typed = args as never;
-    this.locks = sortLockNames(await operation.locks(typed, this.ports));
+    const rows = new RowLooks(this.ports.db);
+    this.locks = sortLockNames(await operation.locks(typed, this.ports, rows));
     this.driver.held = new Set(this.locks);
     const { type, id } = operation.resource(typed);
     if (operation.workerStatus !== undefined) this.db.tables.workers[`${type} ${id}`] = operation.workerStatus;
-    const state = await operation.load(typed, this.ports);
-    if (isIdle(state)) return this.#end(operation, typed, state);
+    const state = await operation.load(typed, this.ports, rows);
+    const worked = operation.workerStatus === undefined ? undefined : { resourceType: type, resourceId: id };
+    if (isIdle(state)) return this.#end(state, worked);
     const scope = this.#scope(args);
     const result = await operation.run(state, scope, this.ports).then(
       (value) => ({ ok: true, value }) as const,
@@ -91,18 +96,16 @@ export class World {
     );
     const settlement = await operation.settle(state, result, scope, this.ports);
     await this.db.transaction(async (db) => {
-      await db.journal.finish(scope.claim, settlement.outcome, settlement.detail);
+      await db.journal.finish(scope.claim, settlement.outcome, settlement.detail, worked);
       await settlement.apply(db);
       if (settlement.outbox.length > 0) await db.outbox.add(settlement.outbox, 'me');
     });
     settlement.after?.();
   }
 
-  async #end(operation: Operation, args: never, { nothingToDo }: NothingToDo): Promise<void> {
-    const { type, id } = operation.resource(args);
+  async #end({ nothingToDo }: NothingToDo, worked: WorkedOn | undefined): Promise<void> {
     this.idle = nothingToDo;
-    await this.db.statements.workers.drop(type, id);
-    this.db.tables.entry = { outcome: 'done', detail: nothingToDo };
+    await this.db.statements.journal.finish(this.#claim, 'done', nothingToDo, worked);
   }
 
   #scope(args: JsonObject): Scope {
@@ -112,7 +115,7 @@ export class World {
       signal,
       context,
       wire: { args, context: { request_id: context.request_id } },
-      claim: { entryId: '1', number: 1, tokens: new Map(), notes: {} },
+      claim: this.#claim,
       owner: 'me',
       log: silentLogger,
       work: {
@@ -122,6 +125,8 @@ export class World {
         log: silentLogger,
       },
       save: (write) => this.db.transaction(write),
+      saveVolume: (id, changes, expected) =>
+        this.db.statements.volumes.updateGuarded(this.#claim, id, changes, expected),
       note: () => Promise.resolve(),
       park: (wait) => wait(),
     };
@@ -161,6 +166,7 @@ export const context: RequestContext = {
 
 /** Messages whose topic is the event's type, or the method's name. */
 const fakeMessages: MessageMaker = {
+  enabled: true,
   notification: (caller, publisher_id, topic, payload) => [
     {
       uniqueId: topic,
