@@ -24,6 +24,7 @@ import { createDoor } from './volume/create-door.ts';
 import type { CustodyTimings } from './volume/custody-options.ts';
 import type { OperationPorts } from './volume/operation.ts';
 import { operations } from './volume/operations/index.ts';
+import { Provisioned } from './volume/provisioned.ts';
 
 /** What we serve: every method of upstream's release Zed. */
 const RPC_VERSION: VolumeRpcVersion = '3.18';
@@ -57,7 +58,7 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const backends = new Backends(units, named('service'));
-  const ports = portsOf(units, db, messaging, settings);
+  const ports = portsOf(units, db, messaging, settings, clock);
   const custody = createDoor({
     ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
@@ -95,12 +96,18 @@ function portsOf(
   db: Database,
   { messages }: Messaging,
   { service }: Settings,
+  clock: Clock,
 ): ReadonlyMap<string, OperationPorts> {
   const settings = {
     noSnapshotGbQuota: service.noSnapshotGbQuota,
     messageTtlSeconds: service.messageTtlMs / 1000,
   };
-  return new Map(units.map((backend) => [backend.workOf, { db, backend, messages, settings }]));
+  return new Map(
+    units.map((backend) => {
+      const provisioned = new Provisioned(db.volumes, clock);
+      return [backend.workOf, { db, backend, messages, provisioned, settings }];
+    }),
+  );
 }
 
 function timingsOf({ activeActive }: Settings): Partial<CustodyTimings> {

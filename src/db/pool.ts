@@ -22,8 +22,8 @@ export interface PoolOptions {
   readonly log: Logger;
 }
 
-/** What "no limit" means here: more would only queue in the server. */
-const mostConnections = 200;
+/** What is used of the connections that the options allow: more would only wait for each other in the server. */
+const mostConnections = 20;
 
 /** A connection of the pool, of the driver's make: looked at by the pool alone. */
 export interface PooledConnection {

@@ -9,6 +9,7 @@ import type { Volume } from '../domain/rows.ts';
 import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
+import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
 
 /** One enabled backend of this replica, as operations see it. */
@@ -39,6 +40,7 @@ export interface OperationPorts {
   readonly db: Repositories;
   readonly backend: Backend;
   readonly messages: MessageMaker;
+  readonly provisioned: Provisioned;
   readonly settings: { readonly noSnapshotGbQuota: boolean; readonly messageTtlSeconds: number };
 }
 

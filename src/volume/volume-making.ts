@@ -53,10 +53,16 @@ export async function place(volume: Volume, scope: Scope, ports: OperationPorts)
   return { ...volume, ...placed };
 }
 
-async function chooseLocation(volume: Volume, { work }: Scope, { db, backend }: OperationPorts): Promise<string> {
-  const provisioned = await db.volumes.provisionedByLocation(backend.driver.locations());
-  const request = { volume, sizeGb: volume.size ?? 0, provisioned };
-  return (await backend.driver.place(request, work)).provider_location;
+async function chooseLocation(
+  volume: Volume,
+  { work }: Scope,
+  { provisioned, backend }: OperationPorts,
+): Promise<string> {
+  const sizeGb = volume.size ?? 0;
+  const request = { volume, sizeGb, provisioned: await provisioned.byLocation(backend.driver.locations()) };
+  const { provider_location } = await backend.driver.place(request, work);
+  await provisioned.placed(provider_location, sizeGb);
+  return provider_location;
 }
 
 /** The volume's file at its place; a complete one is success. */

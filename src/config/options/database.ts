@@ -14,7 +14,7 @@ export const databaseOptions = defineOptions('database', {
   maxOverflow: integer('max_overflow', 50, {
     min: -1,
     formerly: [{ group: 'DEFAULT', name: 'sql_max_overflow' }, 'sqlalchemy_max_overflow'],
-    help: 'Connections beyond max_pool_size that may be opened at a peak; -1 sets no limit.',
+    help: 'Connections beyond max_pool_size that may be opened at a peak; -1 sets no limit. No more than 20 are used in all: more would wait for each other in the server.',
   }),
   poolTimeoutMs: seconds('pool_timeout', 30, {
     min: 1,

@@ -10,6 +10,7 @@ import { silentLogger } from '../../../../src/log/logger.ts';
 import type { MessageMaker } from '../../../../src/rpc/notifier.ts';
 import type { Backend, NothingToDo, Operation, OperationPorts, Scope } from '../../../../src/volume/operation.ts';
 import { operations } from '../../../../src/volume/operations/index.ts';
+import { Provisioned } from '../../../../src/volume/provisioned.ts';
 import { RowLooks } from '../../../../src/volume/row-looks.ts';
 import { FakeResources, type Tables } from '../../../support/fake-resources.ts';
 import { FakeDriver } from './fake-driver.ts';
@@ -55,6 +56,7 @@ export class World {
       db: this.db.statements,
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
+      provisioned: new Provisioned(this.db.statements.volumes, { nowMs: () => 0 }),
       settings,
     };
   }
