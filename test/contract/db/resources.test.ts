@@ -197,7 +197,8 @@ describe('snapshots', () => {
     await fixture.db.snapshots.destroy('s1');
     expect(await fixture.db.snapshots.get('s1')).toBeNull();
     expect(await fixture.db.snapshots.metadata('s1')).toEqual({});
-    expect(one(await fixture.sql('select status, updated_at from snapshots'))).toEqual({
+    const texts = `select status, to_char(updated_at, 'YYYY-MM-DD HH24:MI:SS.US') as updated_at from snapshots`;
+    expect(one(await fixture.sql(texts))).toEqual({
       status: 'deleted',
       updated_at: before,
     });
