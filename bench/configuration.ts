@@ -18,6 +18,7 @@ export interface Particulars {
 export async function writeConfiguration(context: RunContext, own: Particulars): Promise<string> {
   const state = join(context.dir, `state-${own.host}`);
   await mkdir(state, { recursive: true });
+  await context.account.own(state);
   const { more = {} } = own;
   const sections: Record<string, Record<string, string | number>> = {
     DEFAULT: {

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { chmod, writeFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem } from 'node:os';
 import { messageOf } from '../src/kernel/errors.ts';
 import { makeTempDir, removeDir } from '../test/support/temp-dir.ts';
@@ -15,6 +15,8 @@ import type { Side } from './side.ts';
 async function bench(options: BenchOptions): Promise<void> {
   const sides = await sidesOf(options);
   const dir = await makeTempDir('cinder-volume-aa-bench-');
+  // The services' account must come through.
+  await chmod(dir, 0o711);
   const loadBefore = loadavg()[0] ?? 0;
   const servers = await Servers.start(options.locks);
   const runs: RunResult[] = [];
@@ -59,6 +61,7 @@ async function settingsOf(
     messages: 'RabbitMQ, amqp_durable_queues = True, notifications off',
     locks: options.locks,
     driver: options.driver,
+    account: options.user ?? `that of the bench (uid ${process.getuid?.()})`,
     'log level': 'INFO, to a file',
     executor_thread_pool_size: options.threads,
     'requests in flight': options.inFlight,

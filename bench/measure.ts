@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
+import { Account } from './account.ts';
 import { cpuMs } from './cpu.ts';
 import { ForkCounter } from './forks.ts';
 import { Load, type LoadResult } from './load.ts';
@@ -55,7 +56,8 @@ export async function measure(side: Side, name: string, dir: string, servers: Se
   try {
     const place = await servers.place(name);
     const coordinationUrl = servers.zookeeper?.url ?? `file://${join(runDir, 'coordination')}`;
-    const context = { dir: runDir, place, share, coordinationUrl, db };
+    const context = { dir: runDir, place, share, coordinationUrl, db, account: new Account(options.user) };
+    await context.account.own(runDir);
     await side.prepare(context);
     const sql = new SqlCounter(db, account.name);
     await sql.start();

@@ -15,6 +15,8 @@ export interface BenchOptions {
   /** Measure one side only, in the same settings. */
   readonly only: 'ours' | 'python' | undefined;
   readonly rounds: number;
+  /** The account that runs the services; undefined: who runs the bench. */
+  readonly user: string | undefined;
   readonly locks: 'file' | 'zookeeper';
   readonly driver: 'folder' | 'nfs';
   /** `[DEFAULT] executor_thread_pool_size`. */
@@ -38,6 +40,7 @@ export const benchUsage = `npm run bench -- [OPTIONS]
   --replicas N               replicas of this program (1)
   --against python           measure the distribution's cinder-volume in turn (as root; both with the NFS driver)
   --only ours|python         with --against python: measure one side, in the settings of both
+  --user NAME                run the services as this account (as root), e.g. cinder: as deployers do
   --rounds N                 how often each side is measured (1)
   --locks file|zookeeper     the lock service (file)
   --driver folder|nfs        this program's driver (folder; with --against python: nfs, which needs root)
@@ -61,6 +64,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
       against: { type: 'string' },
       only: { type: 'string' },
       rounds: { type: 'string', default: '1' },
+      user: { type: 'string' },
       locks: { type: 'string', default: 'file' },
       driver: { type: 'string' },
       threads: { type: 'string', default: '64' },
@@ -82,6 +86,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     againstPython,
     only: values.only === undefined ? undefined : oneOf('--only', values.only, ['ours', 'python']),
     rounds: whole('--rounds', values.rounds, 1),
+    user: values.user,
     locks: oneOf('--locks', values.locks, ['file', 'zookeeper']),
     driver: driverOf(values.driver, againstPython),
     threads: whole('--threads', values.threads, 1),

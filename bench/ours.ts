@@ -1,8 +1,6 @@
-import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { promisify } from 'node:util';
 import { freePort } from '../test/support/free-port.ts';
 import { startServerProcess, type ServerProcess } from '../test/support/server-process.ts';
 import { backend, writeConfiguration } from './configuration.ts';
@@ -36,7 +34,7 @@ export class OurSide implements Side {
 
   async prepare(context: RunContext): Promise<void> {
     const file = await this.#configure(context, 'bench-1', 0);
-    await promisify(execFile)(process.execPath, [program, 'db', 'sync', '--config-file', file]);
+    await context.account.run([process.execPath, program, 'db', 'sync', '--config-file', file], context.dir);
   }
 
   async start(context: RunContext): Promise<RunningService> {
@@ -60,7 +58,7 @@ export class OurSide implements Side {
     let readyMs = 0;
     const process = await startServerProcess({
       name: `${this.name} ${host}`,
-      argv: [nodePath, ...flags, program, '--config-file', file],
+      argv: context.account.command([nodePath, ...flags, program, '--config-file', file]),
       cwd: context.dir,
       logFile: join(context.dir, `${host}.out`),
       ready: async () => {

@@ -39,7 +39,7 @@ export class PythonSide implements Side {
   }
 
   async prepare(context: RunContext): Promise<void> {
-    await run(manage, ['--config-file', await this.#configure(context), 'db', 'sync'], { cwd: context.dir });
+    await context.account.run([manage, '--config-file', await this.#configure(context), 'db', 'sync'], context.dir);
   }
 
   async start(context: RunContext): Promise<RunningService> {
@@ -48,7 +48,7 @@ export class PythonSide implements Side {
     let readyMs = 0;
     const process = await startServerProcess({
       name: this.name,
-      argv: [interpreter, service, '--config-file', file],
+      argv: context.account.command([interpreter, service, '--config-file', file]),
       cwd: context.dir,
       logFile: join(context.dir, 'python.out'),
       ready: async () => {

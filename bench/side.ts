@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Target } from '../src/cli/drive/target.ts';
+import type { Account } from './account.ts';
 import type { Place } from './servers.ts';
 import type { Share } from './share.ts';
 
@@ -11,6 +12,7 @@ export interface RunContext {
   /** `[coordination] backend_url` */
   readonly coordinationUrl: string;
   readonly db: pg.Pool;
+  readonly account: Account;
 }
 
 export interface RunningService {
