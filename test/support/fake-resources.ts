@@ -2,7 +2,9 @@ import { DatabaseError, type Repositories } from '../../src/db/database.ts';
 import type { OutboxMessage, WorkedOn } from '../../src/db/ports/custody.ts';
 import { now } from '../../src/db/ports/resources.ts';
 import type { GlanceOwner, ResourceRepositories, UserMessage } from '../../src/db/ports/resources.ts';
-import type { Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
+import type { GroupRepositories } from '../../src/db/ports/groups.ts';
+import type { ServiceRepositories } from '../../src/db/ports/services.ts';
+import type { Cluster, Group, GroupSnapshot, Service, Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
 
 type Values = Record<string, string | null>;
 
@@ -11,6 +13,13 @@ export interface Tables {
   volumes: Record<string, Volume>;
   snapshots: Record<string, Snapshot>;
   volumeTypes: Record<string, VolumeType>;
+  groups: Record<string, Group>;
+  groupSnapshots: Record<string, GroupSnapshot>;
+  /** Names of group types by id. */
+  groupTypes: Record<string, string>;
+  services: Record<number, Service>;
+  /** By name. */
+  clusters: Record<string, Cluster>;
   /** `metadata <id>`, `admin_metadata <id>`, `glance <id>`. */
   values: Record<string, Values>;
   /** `in_use` by `<project> <resource>`. */
@@ -37,7 +46,8 @@ export class FakeResources {
   hook: StatementHook = () => undefined;
 
   constructor(tables: Partial<Tables> = {}) {
-    const empty = { volumes: {}, snapshots: {}, volumeTypes: {}, values: {}, quotas: {}, workers: {} };
+    const resources = { volumes: {}, snapshots: {}, volumeTypes: {}, groups: {}, groupSnapshots: {}, groupTypes: {} };
+    const empty = { ...resources, services: {}, clusters: {}, values: {}, quotas: {}, workers: {} };
     this.tables = { ...empty, messages: [], outbox: [], entry: { outcome: null, detail: null }, ...tables };
   }
 
@@ -85,6 +95,8 @@ export function lostAnswer(name: string): DatabaseError {
 function repositories(tables: Tables): Record<string, object | undefined> {
   return {
     ...(resources(tables) as unknown as Record<string, object>),
+    ...(groups(tables) as unknown as Record<string, object>),
+    ...(services(tables) as unknown as Record<string, object>),
     journal: {
       finish: (_claim: unknown, outcome: string, detail: string | null, worked?: WorkedOn) =>
         answer(() => {
@@ -99,7 +111,8 @@ function repositories(tables: Tables): Record<string, object | undefined> {
   };
 }
 
-type Fakes = { readonly [Family in keyof ResourceRepositories]: Partial<ResourceRepositories[Family]> };
+type Faked<Families> = { readonly [Family in keyof Families]: Partial<Families[Family]> };
+type Fakes = Faked<ResourceRepositories>;
 
 function resources(tables: Tables): Fakes {
   return {
@@ -139,8 +152,48 @@ function resources(tables: Tables): Fakes {
   };
 }
 
+function groups(tables: Tables): Faked<GroupRepositories> {
+  const idsOf = <Row extends Volume | Snapshot>(rows: Record<string, Row>, isMember: (row: Row) => boolean): string[] =>
+    Object.values(rows).flatMap((row) => (!row.deleted && isMember(row) ? [row.id] : []));
+  return {
+    groups: {
+      get: (id) => answer(() => alive(tables.groups[id])),
+      update: (id, changes, expected) => answer(() => update(tables.groups, id, changes, expected)),
+      destroy: (id) => answer(() => destroy(tables.groups, id)),
+      volumeIds: (id) => answer(() => idsOf(tables.volumes, (row) => row.group_id === id)),
+      typeName: (id) => answer(() => tables.groupTypes[id] ?? null),
+    },
+    groupSnapshots: {
+      get: (id) => answer(() => alive(tables.groupSnapshots[id])),
+      update: (id, changes, expected) => answer(() => update(tables.groupSnapshots, id, changes, expected)),
+      destroy: (id) => answer(() => destroy(tables.groupSnapshots, id)),
+      snapshotIds: (id) => answer(() => idsOf(tables.snapshots, (row) => row.group_snapshot_id === id)),
+    },
+  };
+}
+
+function services(tables: Tables): Faked<ServiceRepositories> {
+  return {
+    services: {
+      get: (id) => answer(() => tables.services[id] ?? null),
+      update: (id, changes) => answer(() => void Object.assign(tables.services[id] ?? {}, changes)),
+    },
+    clusters: {
+      get: (name) => answer(() => tables.clusters[name] ?? null),
+      update: (name, _binary, changes) => answer(() => void Object.assign(tables.clusters[name] ?? {}, changes)),
+    },
+  };
+}
+
 function volumes(tables: Tables): Fakes['volumes'] {
   return {
+    list: ({ backend, limit, after = '' }) =>
+      answer(() =>
+        Object.values(tables.volumes)
+          .filter((row) => !row.deleted && row.id > after && row.host?.split('#')[0] === backend)
+          .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+          .slice(0, limit),
+      ),
     get: (id) => answer(() => alive(tables.volumes[id])),
     update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     updateGuarded: (_claim, id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
@@ -163,7 +216,10 @@ function volumes(tables: Tables): Fakes['volumes'] {
   };
 }
 
-function update<Row extends Volume | Snapshot>(
+/** Any row of a table with an id and a mark of its deletion. */
+type Soft = Volume | Snapshot | Group | GroupSnapshot;
+
+function update<Row extends Soft>(
   rows: Record<string, Row>,
   id: string,
   changes: object,
@@ -183,7 +239,7 @@ function fits(row: object, expected: object): boolean {
   });
 }
 
-function destroy<Row extends Volume | Snapshot>(rows: Record<string, Row>, id: string): number {
+function destroy<Row extends Soft>(rows: Record<string, Row>, id: string): number {
   const row = alive(rows[id]);
   if (row === null) return 0;
   rows[id] = { ...row, status: 'deleted', deleted: true };

@@ -8,3 +8,13 @@ export const ById = Type.Object({ id: Id });
 
 /** A flag that Python senders may leave out or send as null. */
 export const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
+
+const NullableText = Type.Union([Type.Null(), Type.String()]);
+
+/** What a failover writes into the rows of services and clusters. */
+export const Updates = Type.Object({
+  replication_status: Type.Optional(Type.String()),
+  active_backend_id: Type.Optional(NullableText),
+  disabled: Type.Optional(Type.Boolean()),
+  disabled_reason: Type.Optional(NullableText),
+});

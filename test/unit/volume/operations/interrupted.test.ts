@@ -2,7 +2,23 @@ import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { lostAnswer } from '../../../support/fake-resources.ts';
-import { SHARE, SNAPSHOT, SNAPSHOT_2, SOURCE, VOLUME, goldType, madeVolume, snapshotRow, volumeRow } from './rows.ts';
+import {
+  GROUP,
+  GROUP_2,
+  GROUP_SNAPSHOT,
+  SHARE,
+  SNAPSHOT,
+  SNAPSHOT_2,
+  SOURCE,
+  VOLUME,
+  goldType,
+  groupRow,
+  groupSnapshotRow,
+  madeVolume,
+  serviceRow,
+  snapshotRow,
+  volumeRow,
+} from './rows.ts';
 import { World } from './world.ts';
 
 /*
@@ -47,6 +63,48 @@ function snapshot(status: string, fails: Readonly<Record<string, CinderError>> =
   return at;
 }
 
+/** A group of two volumes, each with a snapshot of one group snapshot, and another group that is made from it. */
+function group(
+  statuses: { group?: string; groupSnapshot?: string; volume?: string; snapshot?: string; copy?: string },
+  fails: Readonly<Record<string, CinderError>> = {},
+): World {
+  const volumeStatus = statuses.volume ?? 'available';
+  const member = (id: string) =>
+    madeVolume({ id, group_id: GROUP, status: volumeStatus, replication_status: 'disabled' });
+  const own = (id: string, volume_id: string) =>
+    snapshotRow({ id, volume_id, group_snapshot_id: GROUP_SNAPSHOT, status: statuses.snapshot ?? 'available' });
+  const copy = (id: string, source: object) => volumeRow({ id, group_id: GROUP_2, ...source });
+  const hasSnapshots = statuses.snapshot !== undefined;
+  const at = new World({
+    files: { [VOLUME]: 'data', [SOURCE]: 'data', [SNAPSHOT]: 'delta', [SNAPSHOT_2]: 'delta' },
+    tables: {
+      volumeTypes,
+      quotas: { ...quotas, 'project groups': 2 },
+      services: { 7: serviceRow() },
+      groups: {
+        [GROUP]: groupRow({ status: statuses.group ?? 'available' }),
+        [GROUP_2]: groupRow({ id: GROUP_2, source_group_id: GROUP, status: statuses.copy ?? 'available' }),
+      },
+      groupSnapshots: { [GROUP_SNAPSHOT]: groupSnapshotRow({ status: statuses.groupSnapshot ?? 'available' }) },
+      volumes: {
+        [VOLUME]: member(VOLUME),
+        [SOURCE]: member(SOURCE),
+        ...(statuses.copy === undefined
+          ? {}
+          : { [COPY]: copy(COPY, { source_volid: VOLUME }), [COPY_2]: copy(COPY_2, { source_volid: SOURCE }) }),
+      },
+      snapshots: hasSnapshots ? { [SNAPSHOT]: own(SNAPSHOT, VOLUME), [SNAPSHOT_2]: own(SNAPSHOT_2, SOURCE) } : {},
+    },
+  });
+  for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
+  return at;
+}
+
+const COPY = 'aaaaaaaa-aaaa-4aaa-8aaa-aaaaaaaaaaaa';
+const COPY_2 = 'bbbbbbbb-bbbb-4bbb-8bbb-bbbbbbbbbbbb';
+const ofGroup = { group: { id: GROUP } };
+const ofCopy = { group: { id: GROUP_2 } };
+const ofGroupSnapshot = { group_snapshot: { id: GROUP_SNAPSHOT } };
 const failure = new CinderError('NfsException', {});
 const cascade = { volume: { id: VOLUME }, cascade: true };
 const create = { volume: { id: VOLUME }, ...retry };
@@ -75,6 +133,52 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
     ofSnapshot,
     () => snapshot('deleting', { 'snapshots.remove': failure }),
   ],
+  ['a group', 'create_group', ofGroup, () => group({ group: 'creating' })],
+  ['a group that changes', 'update_group', { ...ofGroup, remove_volumes: VOLUME }, () => group({ group: 'updating' })],
+  [
+    'a group that refuses to change',
+    'update_group',
+    { ...ofGroup, add_volumes: SNAPSHOT },
+    () => group({ group: 'updating' }),
+  ],
+  ['the deletion of a group', 'delete_group', ofGroup, () => group({ group: 'deleting', volume: 'deleting' })],
+  [
+    'the deletion of a group that fails at one volume',
+    'delete_group',
+    ofGroup,
+    () => group({ group: 'deleting', volume: 'deleting' }, { [`remove ${SOURCE}`]: failure }),
+  ],
+  ['a group from a group', 'create_group_from_src', ofCopy, () => group({ copy: 'creating' })],
+  [
+    'a group from a group that fails at one volume',
+    'create_group_from_src',
+    ofCopy,
+    () => group({ copy: 'creating' }, { [`clone ${COPY_2}`]: failure }),
+  ],
+  [
+    'a group snapshot',
+    'create_group_snapshot',
+    ofGroupSnapshot,
+    () => group({ groupSnapshot: 'creating', snapshot: 'creating' }),
+  ],
+  [
+    'a group snapshot that fails at one volume',
+    'create_group_snapshot',
+    ofGroupSnapshot,
+    () => group({ groupSnapshot: 'creating', snapshot: 'creating' }, { [`snapshots.create ${SNAPSHOT_2}`]: failure }),
+  ],
+  [
+    'the deletion of a group snapshot',
+    'delete_group_snapshot',
+    ofGroupSnapshot,
+    () => group({ groupSnapshot: 'deleting', snapshot: 'deleting' }),
+  ],
+  [
+    'the deletion of a group snapshot that fails at one volume',
+    'delete_group_snapshot',
+    ofGroupSnapshot,
+    () => group({ groupSnapshot: 'deleting', snapshot: 'deleting' }, { [`snapshots.remove ${SNAPSHOT_2}`]: failure }),
+  ],
 ];
 
 /** Fails the nth call of a port, once; `count` says how many calls there were. */
@@ -91,19 +195,14 @@ function interruptAt(at: World, nth: number): { count: number; name: string } {
   return seen;
 }
 
-describe.each(scenarios)('%s', (_what, method, args, make) => {
+describe('a failover', () => {
   test('ends the same, wherever an owner ends', async () => {
-    const undisturbed = make();
-    const { count } = await counted(undisturbed, method, args);
-    expect(count).toBeGreaterThan(10);
-    for (let nth = 1; nth <= count; nth += 1) {
-      const at = make();
-      const seen = interruptAt(at, nth);
-      await at.carry(method, args);
-      expect(seen.name, `call ${nth}`).not.toBe('');
-      expect(at.endState(), `ended ${seen.name} (call ${nth})`).toEqual(undisturbed.endState());
-    }
+    await endsTheSame('failover', { secondary_backend_id: 'b' }, () => group({ snapshot: 'available' }));
   });
+});
+
+describe.each(scenarios)('%s', (_what, method, args, make) => {
+  test('ends the same, wherever an owner ends', () => endsTheSame(method, args, make));
 
   test('changes nothing when it is carried out once more', async () => {
     const at = await make().carry(method, args);
@@ -118,6 +217,19 @@ describe.each(scenarios)('%s', (_what, method, args, make) => {
     expect(at.driver.calls).toEqual([]);
   });
 });
+
+async function endsTheSame(method: string, args: JsonObject, make: () => World): Promise<void> {
+  const undisturbed = make();
+  const { count } = await counted(undisturbed, method, args);
+  expect(count).toBeGreaterThan(10);
+  for (let nth = 1; nth <= count; nth += 1) {
+    const at = make();
+    const seen = interruptAt(at, nth);
+    await at.carry(method, args);
+    expect(seen.name, `call ${nth}`).not.toBe('');
+    expect(at.endState(), `ended ${seen.name} (call ${nth})`).toEqual(undisturbed.endState());
+  }
+}
 
 async function counted(at: World, method: string, args: JsonObject): Promise<{ count: number }> {
   const seen = interruptAt(at, -1);

@@ -1,4 +1,4 @@
-import type { Snapshot, Volume, VolumeType } from '../../../../src/domain/rows.ts';
+import type { Group, GroupSnapshot, Service, Snapshot, Volume, VolumeType } from '../../../../src/domain/rows.ts';
 
 export const VOLUME = '11111111-1111-4111-8111-111111111111';
 export const SOURCE = '22222222-2222-4222-8222-222222222222';
@@ -84,6 +84,69 @@ export function snapshotRow(changes: Partial<Snapshot> = {}): Snapshot {
     cgsnapshot_id: null,
     group_snapshot_id: null,
     use_quota: true,
+    ...changes,
+  };
+}
+
+export const GROUP = '66666666-6666-4666-8666-666666666666';
+export const GROUP_2 = '77777777-7777-4777-8777-777777777777';
+export const GROUP_SNAPSHOT = '88888888-8888-4888-8888-888888888888';
+
+export function groupRow(changes: Partial<Group> = {}): Group {
+  return {
+    ...persistent,
+    id: GROUP,
+    user_id: 'user',
+    project_id: PROJECT,
+    host: `${HOST}#pool`,
+    cluster_name: null,
+    availability_zone: 'nova',
+    name: 'group',
+    description: null,
+    status: 'creating',
+    group_type_id: 'generic',
+    group_snapshot_id: null,
+    source_group_id: null,
+    replication_status: 'disabled',
+    ...changes,
+  };
+}
+
+export function groupSnapshotRow(changes: Partial<GroupSnapshot> = {}): GroupSnapshot {
+  return {
+    ...persistent,
+    id: GROUP_SNAPSHOT,
+    group_id: GROUP,
+    user_id: 'user',
+    project_id: PROJECT,
+    name: 'group snapshot',
+    description: null,
+    status: 'creating',
+    group_type_id: 'generic',
+    ...changes,
+  };
+}
+
+/** Of this replica: its id is the world's. */
+export function serviceRow(changes: Partial<Service> = {}): Service {
+  return {
+    ...persistent,
+    id: 7,
+    uuid: 'service-uuid',
+    host: HOST,
+    binary: 'cinder-volume',
+    topic: 'cinder-volume',
+    report_count: 0,
+    disabled: false,
+    disabled_reason: null,
+    availability_zone: 'nova',
+    rpc_current_version: '3.18',
+    object_current_version: '1.39',
+    cluster_name: null,
+    replication_status: 'disabled',
+    active_backend_id: null,
+    frozen: false,
+    modified_at: null,
     ...changes,
   };
 }

@@ -175,8 +175,7 @@ const fakeMessages: MessageMaker = {
       kind: 'notification',
       topic,
       server: null,
-      // The one time that is not the database's.
-      payload: { publisher_id, admin: caller.is_admin, ...payload, launched_at: typeof payload['launched_at'] },
+      payload: { publisher_id, admin: caller.is_admin, ...payload, ...withoutClock(payload) },
     },
   ],
   cast: (wireContext, target, method, version, args) => ({
@@ -186,10 +185,20 @@ const fakeMessages: MessageMaker = {
     server: target.server ?? null,
     payload: { context: wireContext, version, args },
   }),
-  fanout: () => {
-    throw new Error('not here');
-  },
+  fanout: (wireContext, topic, method, version, args) => ({
+    uniqueId: method,
+    kind: 'fanout',
+    topic: `${topic}.${method}`,
+    server: null,
+    payload: { context: wireContext, version, args },
+  }),
 };
+
+/** Times that are this machine's and not the database's cannot be compared. */
+function withoutClock({ launched_at, created_at }: JsonObject): JsonObject {
+  const isOfRow = typeof created_at !== 'string' || created_at.startsWith('2026-01-0');
+  return { launched_at: typeof launched_at, ...(!isOfRow && { created_at: 'now' }) };
+}
 
 function isUnknown(thrown: unknown): boolean {
   if (thrown instanceof AppError) return thrown instanceof DatabaseError || thrown.outcome === 'unknown';

@@ -1,0 +1,426 @@
+import { describe, expect, test } from 'vitest';
+import { CinderError } from '../../../../src/domain/exceptions.ts';
+import type { JsonObject } from '../../../../src/domain/json.ts';
+import type { Group, Volume } from '../../../../src/domain/rows.ts';
+import { CLOCK } from '../../../support/fake-resources.ts';
+import * as rows from './rows.ts';
+import { World, type WorldOptions } from './world.ts';
+
+const { GROUP, GROUP_2, GROUP_SNAPSHOT, PROJECT, SHARE, SNAPSHOT, SNAPSHOT_2, SOURCE, VOLUME } = rows;
+const VOLUME_2 = '99999999-9999-4999-8999-999999999999';
+const request = { group: { id: GROUP } };
+const quotas = { 'project groups': 2, 'project volumes': 5, 'project gigabytes': 30, 'project volumes_gold': 5 };
+const failure = new CinderError('NfsException', {});
+
+type GroupTables = Pick<WorldOptions['tables'], 'groups' | 'groupSnapshots' | 'volumes' | 'snapshots' | 'groupTypes'>;
+
+function world(tables: GroupTables, options: Partial<WorldOptions> = {}): World {
+  return new World({ tables: { volumeTypes: { [rows.goldType.id]: rows.goldType }, quotas, ...tables }, ...options });
+}
+
+const groups = (changes: Partial<Group>): Record<string, Group> => ({ [GROUP]: rows.groupRow(changes) });
+const member = (id: string, changes: Partial<Volume> = {}): Record<string, Volume> => ({
+  [id]: rows.madeVolume({ id, group_id: GROUP, ...changes }),
+});
+const statusOf = (at: World, id = GROUP): string | null | undefined => at.db.tables.groups[id]?.status;
+const volumeStatus = (at: World, id: string): string | null | undefined => at.db.tables.volumes[id]?.status;
+
+describe('create_group', () => {
+  test('answers, with the database’s clock as its birth', async () => {
+    const at = await world({ groups: groups({}) }).carry('create_group', request);
+    expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'available', created_at: CLOCK, host: 'ctl@nfs1#pool' });
+    expect(at.locks).toEqual([`aa-group-${GROUP}`]);
+    expect(at.events()).toEqual(['group.create.start', 'group.create.end']);
+    expect(at.db.tables.outbox[0]?.payload).toMatchObject({
+      publisher_id: 'group.ctl@nfs1',
+      admin: true,
+      group_id: GROUP,
+      group_type: 'generic',
+      tenant_id: PROJECT,
+      created_at: '2026-01-01T00:00:00+00:00',
+      status: 'creating',
+    });
+  });
+
+  test('takes a group of its cluster to its own host', async () => {
+    const group = groups({ host: 'other@nfs1#gold', cluster_name: 'c@nfs1#gold' });
+    const at = await world({ groups: group }, { cluster: 'c@nfs1' }).carry('create_group', request);
+    expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'available', host: 'ctl@nfs1#gold' });
+  });
+
+  test.each([
+    ['without a driver', {}, { ready: false }],
+    ['of the type of consistency groups', { groupTypes: { generic: 'default_cgsnapshot_type' } }, {}],
+  ])('%s ends in error', async (_what, tables, options) => {
+    const at = await world({ groups: groups({}), ...tables }, options).carry('create_group', request);
+    expect(statusOf(at)).toBe('error');
+    expect(at.events()).toEqual(['group.create.start']);
+  });
+
+  test.each([
+    ['gone', { deleted: true }, 'the group is gone'],
+    ['settled', { status: 'available' }, 'the group is available'],
+    ['elsewhere', { host: 'x@y#z' }, 'the group belongs to x@y#z'],
+  ])('leaves alone a group that is %s', async (_what, changes, idle) => {
+    const at = world({ groups: groups(changes) });
+    const before = structuredClone(at.db.tables.groups);
+    await at.carry('create_group', request);
+    expect(at.idle).toBe(idle);
+    expect(at.db.tables.groups).toEqual(before);
+  });
+});
+
+describe('update_group', () => {
+  const updating = (volumes: Record<string, Volume>): World =>
+    world({ groups: groups({ status: 'updating' }), volumes });
+  const joins = { ...request, add_volumes: `${VOLUME},${VOLUME_2}`, remove_volumes: SOURCE };
+
+  test('lets volumes join and leave', async () => {
+    const at = updating({
+      ...member(VOLUME, { group_id: null }),
+      ...member(VOLUME_2, { group_id: null, status: 'in-use' }),
+      ...member(SOURCE, { status: 'error' }),
+    });
+    await at.carry('update_group', joins);
+    expect(statusOf(at)).toBe('available');
+    const groupOf = (id: string): string | null | undefined => at.db.tables.volumes[id]?.group_id;
+    expect([groupOf(VOLUME), groupOf(VOLUME_2), groupOf(SOURCE)]).toEqual([GROUP, GROUP, null]);
+    expect(at.events()).toEqual([
+      'group.update.start',
+      'volume.update.start',
+      'group.update.end',
+      'volume.update.end',
+      'volume.update.end',
+    ]);
+  });
+
+  test('leaves a volume where it went meanwhile', async () => {
+    const at = updating(member(SOURCE, { group_id: GROUP_2 }));
+    await at.carry('update_group', { ...request, add_volumes: null, remove_volumes: SOURCE });
+    expect(statusOf(at)).toBe('available');
+    expect(at.db.tables.volumes[SOURCE]?.group_id).toBe(GROUP_2);
+  });
+
+  test.each([
+    ['that is gone', {}],
+    ['that lies elsewhere', member(VOLUME, { group_id: null, host: 'x@y#z' })],
+    ['in the wrong state', member(VOLUME, { group_id: null, status: 'error' })],
+  ])('refuses a volume %s, and changes none', async (_what, volumes) => {
+    const at = updating({ ...volumes, ...member(SOURCE) });
+    await at.carry('update_group', { ...request, add_volumes: VOLUME, remove_volumes: SOURCE });
+    expect(statusOf(at)).toBe('error');
+    expect(at.db.tables.volumes[SOURCE]?.group_id).toBe(GROUP);
+    expect(at.events()).toEqual([]);
+  });
+
+  test('lets nobody join who is being deleted by now', async () => {
+    const at = updating(member(VOLUME, { group_id: null }));
+    let armed = true;
+    at.db.hook = (name, when) => {
+      if (!armed || name !== 'groups.typeName' || when !== 'before') return;
+      armed = false;
+      at.db.tables.volumes[VOLUME] = rows.madeVolume({ status: 'deleting' });
+    };
+    await at.carry('update_group', { ...request, add_volumes: VOLUME });
+    expect(at.db.tables.volumes[VOLUME]).toMatchObject({ status: 'deleting', group_id: null });
+    expect(statusOf(at)).toBe('error');
+    expect(at.attempts).toBe(2);
+  });
+});
+
+describe('delete_group', () => {
+  const deleting = (volumes: Record<string, Volume>, options: Partial<WorldOptions> = {}): World =>
+    world(
+      { groups: groups({ status: 'deleting' }), volumes },
+      { files: { [VOLUME]: 'data', [VOLUME_2]: 'data' }, ...options },
+    );
+  const both = { ...member(VOLUME, { status: 'deleting' }), ...member(VOLUME_2, { status: 'deleting' }) };
+
+  test('takes its volumes with it, from share, quota and database', async () => {
+    const at = await deleting(both).carry('delete_group', request);
+    expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'deleted', deleted: true });
+    expect([volumeStatus(at, VOLUME), volumeStatus(at, VOLUME_2)]).toEqual(['deleted', 'deleted']);
+    expect(at.driver.files.size).toBe(0);
+    expect(at.db.tables.quotas).toMatchObject({ 'project groups': 1, 'project volumes': 3, 'project gigabytes': 24 });
+    expect(at.locks).toEqual([
+      `${VOLUME}-delete_volume`,
+      `${VOLUME_2}-delete_volume`,
+      `aa-group-${GROUP}`,
+      `nfs-${VOLUME}`,
+      `nfs-${VOLUME_2}`,
+    ]);
+    expect(at.events()).toEqual([
+      'volume.delete.start',
+      'volume.delete.start',
+      'group.delete.start',
+      'group.delete.end',
+    ]);
+    expect(at.reports).toBe(1);
+  });
+
+  test('of an empty group', async () => {
+    const at = await deleting({}).carry('delete_group', request);
+    expect(at.db.tables.groups[GROUP]?.deleted).toBe(true);
+    expect(at.db.tables.quotas).toMatchObject({ 'project groups': 1, 'project volumes': 5 });
+  });
+
+  test.each([
+    ['fails', failure, 'error'],
+    ['is busy', new CinderError('VolumeIsBusy', { volume_name: 'v' }), 'available'],
+  ])('keeps a volume that %s, with its row and its quota', async (_what, error, status) => {
+    const at = deleting(both);
+    at.driver.fails.set(`remove ${VOLUME}`, error);
+    await at.carry('delete_group', request);
+    expect(statusOf(at)).toBe('error');
+    expect([volumeStatus(at, VOLUME), volumeStatus(at, VOLUME_2)]).toEqual([status, 'deleted']);
+    expect(at.driver.files.has(VOLUME)).toBe(true);
+    expect(at.db.tables.quotas).toMatchObject({ 'project groups': 2, 'project volumes': 4 });
+    expect(at.events()).not.toContain('group.delete.end');
+  });
+
+  test.each([
+    ['is attached', { attach_status: 'attached' }, 'error'],
+    ['was reset', { status: 'available' }, 'available'],
+    ['lies elsewhere', { host: 'x@y#z' }, 'error'],
+  ])('touches no file of a volume that %s', async (_what, changes, status) => {
+    const at = deleting({ ...both, ...member(VOLUME, { status: 'deleting', ...changes }) });
+    await at.carry('delete_group', request);
+    expect(at.driver.files.has(VOLUME)).toBe(true);
+    expect(volumeStatus(at, VOLUME)).toBe(status);
+    expect(statusOf(at)).toBe('error');
+  });
+
+  test.each([
+    ['volumes', both],
+    ['none', {}],
+  ])('without a driver nothing goes (%s)', async (_what, volumes) => {
+    const at = await deleting(volumes, { ready: false }).carry('delete_group', request);
+    expect(statusOf(at)).toBe('error');
+    expect(Object.values(at.db.tables.volumes).every(({ status }) => status === 'error')).toBe(true);
+  });
+
+  test('waits for a volume that came into the group meanwhile, and keeps it', async () => {
+    const at = deleting(member(VOLUME, { status: 'deleting' }));
+    at.driver.hook = (name, when) => {
+      if (name === 'driver.remove' && when === 'after') Object.assign(at.db.tables.volumes, member(VOLUME_2));
+    };
+    await at.carry('delete_group', request);
+    expect(statusOf(at)).toBe('error');
+    expect([volumeStatus(at, VOLUME), volumeStatus(at, VOLUME_2)]).toEqual(['deleted', 'available']);
+  });
+});
+
+describe('group snapshots', () => {
+  const ofSnapshot = { group_snapshot: { id: GROUP_SNAPSHOT } };
+  const both = (status: string, other: object = {}): World =>
+    world(
+      {
+        groupSnapshots: { [GROUP_SNAPSHOT]: rows.groupSnapshotRow({ status }) },
+        volumes: { ...member(VOLUME, { bootable: true }), ...member(VOLUME_2) },
+        snapshots: {
+          [SNAPSHOT]: rows.snapshotRow({ volume_id: VOLUME, group_snapshot_id: GROUP_SNAPSHOT, status }),
+          [SNAPSHOT_2]: rows.snapshotRow({
+            id: SNAPSHOT_2,
+            volume_id: VOLUME_2,
+            group_snapshot_id: GROUP_SNAPSHOT,
+            status,
+            ...other,
+          }),
+        },
+      },
+      status === 'deleting' ? { files: { [SNAPSHOT]: 'delta', [SNAPSHOT_2]: 'delta' } } : {},
+    );
+  const statuses = (at: World): unknown[] => [
+    at.db.tables.groupSnapshots[GROUP_SNAPSHOT]?.status,
+    at.db.tables.snapshots[SNAPSHOT]?.status,
+    at.db.tables.snapshots[SNAPSHOT_2]?.status,
+  ];
+
+  test('create_group_snapshot makes one of each volume', async () => {
+    const at = both('creating');
+    at.db.tables.values[`glance ${VOLUME}`] = { image_id: 'i' };
+    await at.carry('create_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['available', 'available', 'available']);
+    expect(at.db.tables.snapshots[SNAPSHOT]?.progress).toBe('100%');
+    expect(at.db.tables.values[`glance ${SNAPSHOT}`]).toEqual({ image_id: 'i' });
+    expect([...at.driver.files.keys()]).toEqual([SNAPSHOT, SNAPSHOT_2]);
+    expect(at.locks).toEqual([
+      `${SNAPSHOT}-delete_snapshot`,
+      `${SNAPSHOT_2}-delete_snapshot`,
+      `aa-groupsnap-${GROUP_SNAPSHOT}`,
+      `nfs-${VOLUME}`,
+      `nfs-${VOLUME_2}`,
+    ]);
+    expect(at.events()).toEqual([
+      ...['group_snapshot.create.start', 'snapshot.create.start', 'snapshot.create.start'],
+      ...['group_snapshot.create.end', 'snapshot.create.end', 'snapshot.create.end'],
+    ]);
+  });
+
+  test('create_group_snapshot takes a snapshot that is there for made', async () => {
+    const at = await both('creating', { status: 'available' }).carry('create_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['available', 'available', 'available']);
+    expect(at.driver.calls).toEqual([`snapshots.create ${SNAPSHOT}`]);
+  });
+
+  test('create_group_snapshot ends in error with the member that failed; the others are there', async () => {
+    const at = both('creating');
+    at.driver.fails.set(`snapshots.create ${SNAPSHOT}`, failure);
+    await at.carry('create_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['error', 'error', 'available']);
+    expect(at.events()).not.toContain('group_snapshot.create.end');
+  });
+
+  test('delete_group_snapshot takes its snapshots with it', async () => {
+    const at = await both('deleting').carry('delete_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['deleted', 'deleted', 'deleted']);
+    expect(at.driver.files.size).toBe(0);
+    expect(at.db.tables.quotas).toMatchObject({ 'project snapshots': -2, 'project gigabytes': 24 });
+    expect(at.events()).toEqual([
+      ...['snapshot.delete.start', 'snapshot.delete.end', 'snapshot.delete.start', 'snapshot.delete.end'],
+      ...['group_snapshot.delete.start', 'group_snapshot.delete.end'],
+    ]);
+  });
+
+  test.each([
+    ['fails', failure, 'error'],
+    ['is busy', new CinderError('SnapshotIsBusy', { snapshot_name: 's' }), 'available'],
+  ])('delete_group_snapshot keeps a snapshot that %s', async (_what, error, status) => {
+    const at = both('deleting');
+    at.driver.fails.set(`snapshots.remove ${SNAPSHOT}`, error);
+    await at.carry('delete_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['error', status, 'deleted']);
+  });
+
+  test('delete_group_snapshot leaves a snapshot alone that was reset', async () => {
+    const at = await both('deleting', { status: 'available' }).carry('delete_group_snapshot', ofSnapshot);
+    expect(statuses(at)).toEqual(['error', 'deleted', 'available']);
+    expect(at.driver.files.has(SNAPSHOT_2)).toBe(true);
+  });
+});
+
+describe('create_group_from_src', () => {
+  const fromGroup = (changes: { group?: object; volume?: object; source?: object } = {}): World =>
+    world(
+      {
+        groups: {
+          [GROUP]: rows.groupRow({ source_group_id: GROUP_2, ...changes.group }),
+          [GROUP_2]: rows.groupRow({ id: GROUP_2, status: 'available' }),
+        },
+        volumes: {
+          [VOLUME]: rows.volumeRow({ group_id: GROUP, source_volid: SOURCE, ...changes.volume }),
+          [SOURCE]: rows.madeVolume({ id: SOURCE, group_id: GROUP_2, multiattach: true, ...changes.source }),
+        },
+      },
+      { files: { [SOURCE]: 'data' } },
+    );
+  const fromSnapshot = (): World =>
+    world({
+      groups: groups({ group_snapshot_id: GROUP_SNAPSHOT }),
+      groupSnapshots: { [GROUP_SNAPSHOT]: rows.groupSnapshotRow({ group_id: GROUP_2, status: 'available' }) },
+      volumes: {
+        [VOLUME]: rows.volumeRow({ group_id: GROUP, snapshot_id: SNAPSHOT }),
+        [SOURCE]: rows.madeVolume({ id: SOURCE, bootable: true }),
+      },
+      snapshots: { [SNAPSHOT]: rows.snapshotRow({ group_snapshot_id: GROUP_SNAPSHOT }) },
+    });
+
+  test('clones the volumes of a group', async () => {
+    const at = await fromGroup().carry('create_group_from_src', { ...request, source_group: { id: GROUP_2 } });
+    expect(statusOf(at)).toBe('available');
+    expect(at.db.tables.volumes[VOLUME]).toMatchObject({
+      status: 'available',
+      provider_location: SHARE,
+      multiattach: true,
+      created_at: CLOCK,
+      service_uuid: 'service-uuid',
+      shared_targets: false,
+    });
+    expect(at.driver.files.get(VOLUME)).toBe(`copy of ${SOURCE}`);
+    expect(at.locks).toEqual([
+      `${VOLUME}-delete_volume`,
+      `${SOURCE}-delete_volume`,
+      `aa-group-${GROUP}`,
+      `nfs-${VOLUME}`,
+      `nfs-${SOURCE}`,
+    ]);
+    expect(at.events()).toEqual(['group.create.start', 'volume.create.start', 'group.create.end', 'volume.create.end']);
+    expect(at.db.tables.quotas).toEqual(quotas);
+  });
+
+  test('makes volumes of the snapshots of a group snapshot', async () => {
+    const at = await fromSnapshot().carry('create_group_from_src', { ...request, source_group: null });
+    expect(statusOf(at)).toBe('available');
+    expect(at.db.tables.volumes[VOLUME]).toMatchObject({ status: 'available', bootable: true, multiattach: false });
+    expect(at.driver.files.get(VOLUME)).toBe(`copy of ${SNAPSHOT}`);
+  });
+
+  test('a failure leaves group and volumes in error, with their places', async () => {
+    const at = fromGroup();
+    at.driver.fails.set(`clone ${VOLUME}`, failure);
+    await at.carry('create_group_from_src', request);
+    expect(statusOf(at)).toBe('error');
+    expect(at.db.tables.volumes[VOLUME]).toMatchObject({ status: 'error', provider_location: SHARE });
+  });
+
+  test.each([
+    ['the source group is gone', { group: { source_group_id: SOURCE } }],
+    ['no source is named', { group: { source_group_id: null } }],
+    ['a source volume is not available', { source: { status: 'in-use' } }],
+    ['a volume has another source', { volume: { source_volid: VOLUME_2 } }],
+    ['a volume has no source', { volume: { source_volid: null } }],
+  ])('refuses where %s', async (_what, changes) => {
+    const at = await fromGroup(changes).carry('create_group_from_src', request);
+    expect([statusOf(at), volumeStatus(at, VOLUME)]).toEqual(['error', 'error']);
+    expect(at.driver.calls).toEqual([]);
+  });
+
+  test('removes what it made of a volume that was removed meanwhile', async () => {
+    const at = fromGroup();
+    at.driver.hook = (name, when) => {
+      if (name !== 'driver.clone' || when !== 'after') return;
+      at.db.tables.volumes[VOLUME] = rows.volumeRow({ deleted: true });
+    };
+    await at.carry('create_group_from_src', request);
+    expect(at.driver.files.has(VOLUME)).toBe(false);
+    expect(statusOf(at)).toBe('available');
+  });
+});
+
+describe('the replication of a group', () => {
+  const asked = (status: string, volume: Partial<Volume> = {}): World =>
+    world({
+      groups: groups({ status: 'available', replication_status: status }),
+      volumes: member(VOLUME, { replication_status: status, ...volume }),
+    });
+  const end = (at: World): unknown[] => [
+    at.db.tables.groups[GROUP]?.replication_status,
+    at.db.tables.volumes[VOLUME]?.replication_status,
+    at.db.tables.volumes[VOLUME]?.status,
+  ];
+
+  test.each([
+    ['enable_replication', 'enabling', {}],
+    ['disable_replication', 'disabling', {}],
+    ['failover_replication', 'failing-over', { allow_attached_volume: false, secondary_backend_id: 'b' }],
+  ])('%s is refused, and the rows say so', async (method, status, args) => {
+    const at = await asked(status).carry(method, { ...request, ...args });
+    expect(end(at)).toEqual(['error', 'error', 'available']);
+    expect(statusOf(at)).toBe('available');
+    expect(at.db.tables.entry.outcome).toBe('refused');
+    expect(at.events()).toEqual([`group.${method}.start`, `volume.${method}.start`]);
+  });
+
+  test.each<[string, string, Partial<Volume>, JsonObject]>([
+    ['a group that is not asked', 'disabled', {}, {}],
+    ['a volume that is not asked', 'failing-over', { replication_status: 'enabled' }, {}],
+    ['an attached volume', 'failing-over', { status: 'in-use' }, { allow_attached_volume: null }],
+  ])('nothing is changed for %s', async (_what, status, volume, args) => {
+    const at = asked(status, volume);
+    const before = end(at);
+    await at.carry('failover_replication', { ...request, ...args });
+    expect(end(at)).toEqual(before);
+    expect(at.events()).toEqual([]);
+    expect(at.db.tables.entry.outcome).toBe('refused');
+  });
+});
