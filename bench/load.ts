@@ -15,7 +15,7 @@ export interface LoadResult {
 
 /** How often the rows are looked at: the grain of every latency. */
 const lookEveryMs = 10;
-const giveUpMs = 120_000;
+const giveUpMs = 600_000;
 
 /** Sends prepared requests, never more than `inFlight` at a time, and watches their rows. */
 export class Load {
@@ -70,7 +70,7 @@ export class Load {
     await this.#connection.close();
   }
 
-  /** @throws Error if nothing ends for two minutes, or a message has no queue */
+  /** @throws Error if nothing ends for ten minutes, or a message has no queue */
   async run(requests: readonly Prepared[], inFlight: number): Promise<LoadResult> {
     const waiting = [...requests];
     const sentAt = new Map<string, number>();
