@@ -66,7 +66,7 @@ export function createReplica(config: Config, log: Log, version: string): Replic
     log: named('volume'),
   });
   const { door } = custody;
-  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door };
+  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, logs: log };
   const consumers = new Consumers({ ...serving, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
   const looks = { config, incarnation, db, coordinator, backends, units, door, consuming };

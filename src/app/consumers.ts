@@ -1,4 +1,5 @@
 import type { Config } from '../config/load.ts';
+import type { NewEntry } from '../db/ports/custody.ts';
 import { parseHost } from '../domain/host.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import type { Logger } from '../log/logger.ts';
@@ -6,10 +7,13 @@ import type { RpcService } from '../rpc/method.ts';
 import { RpcServer } from '../rpc/rpc-server.ts';
 import type { BackendUnit } from '../service/backend-unit.ts';
 import type { Backends } from '../service/backends.ts';
-import { serviceMethods } from '../service/methods.ts';
+import { serviceMethods } from '../service/methods/index.ts';
+import type { LogControl } from '../service/methods/service-method.ts';
+import { createServiceRpc } from '../service/service-rpc.ts';
 import type { Door } from '../volume/door.ts';
 import type { OperationPorts } from '../volume/operation.ts';
 import { createRpcService } from '../volume/rpc-service.ts';
+import { logLevelList } from './log-level-list.ts';
 import type { Messaging } from './messaging-parts.ts';
 
 /** The topic of every cinder-volume. */
@@ -25,6 +29,7 @@ export interface ConsumersOptions {
   readonly backends: Backends;
   readonly ports: ReadonlyMap<string, OperationPorts>;
   readonly door: Door;
+  readonly logs: LogControl;
   readonly log: Logger;
 }
 
@@ -94,9 +99,9 @@ export class Consumers implements Component {
     });
   }
 
-  /** The table of methods of one backend: what only nudges this process beside what goes through the door. */
+  /** The table of methods of one backend: the service's own before those of volumes. */
   #serviceOf(unit: BackendUnit): RpcService | null {
-    const { ports, door, version, config, log } = this.#options;
+    const { ports, door, version, config, logs, log } = this.#options;
     const own = ports.get(unit.workOf);
     if (own === undefined) return null;
     const inner = createRpcService({
@@ -107,16 +112,12 @@ export class Consumers implements Component {
       callLane: config.settings.activeActive.callLane,
       log,
     });
-    const nudges = new Map(serviceMethods(unit).map((method) => [method.name, method]));
-    return {
-      version,
-      kindOf: (method) => nudges.get(method)?.kind ?? inner.kindOf(method),
-      accept: async (request) => {
-        const nudge = nudges.get(request.method);
-        if (nudge === undefined) return inner.accept(request);
-        await nudge.run(request, AbortSignal.timeout(config.settings.service.rpcResponseTimeoutMs));
-      },
-      call: (request, signal) => nudges.get(request.method)?.run(request, signal) ?? inner.call(request, signal),
-    };
+    const takeUp = (entries: readonly NewEntry[]): Promise<number> => door.receiveOwn(entries);
+    return createServiceRpc({
+      methods: serviceMethods({ db: own.db, backend: unit, logs, logLevelList, takeUp, log }),
+      inner,
+      castDeadlineMs: config.settings.service.rpcResponseTimeoutMs,
+      log,
+    });
   }
 }

@@ -1,4 +1,6 @@
 import { DatabaseError } from '../db/database.ts';
+import { CinderError } from '../domain/exceptions.ts';
+import type { JsonObject } from '../domain/json.ts';
 import type { VolumeDriver } from '../drivers/volume-driver.ts';
 import { delay, raceAbort } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
@@ -99,6 +101,13 @@ export class BackendUnit implements Backend, Component {
   /** For the RPC method of the same meaning. */
   publishCapabilities(): void {
     this.#reporter.reportNow();
+  }
+
+  /** For the RPC method `get_capabilities`. */
+  async capabilities(discover: boolean, signal: AbortSignal): Promise<JsonObject> {
+    if (!discover) return this.lastStats?.stats.capabilities ?? {};
+    if (!this.ready()) throw new CinderError('DriverNotInitialized', {});
+    return (await this.#reporter.figures(signal)).capabilities;
   }
 
   /** The figures of the last report, for status and metrics; undefined before the first. */

@@ -11,6 +11,18 @@ export interface CapabilityExtras {
   readonly goodnessFunction: string | null;
 }
 
+/** The extra specs that upstream says of every driver that it might understand, by key. */
+export const standardProperties: JsonObject = {
+  thin_provisioning: property('Thin Provisioning', 'Sets thin provisioning.'),
+  compression: property('Compression', 'Enables compression.'),
+  qos: property('QoS', 'Enables QoS.'),
+  replication_enabled: property('Replication', 'Enables replication.'),
+};
+
+function property(title: string, description: string): JsonObject {
+  return { title, description, type: 'boolean' };
+}
+
 /** Capabilities of one backend at one instant, as the scheduler gets them. */
 export interface CapabilityReport {
   readonly capabilities: JsonObject;

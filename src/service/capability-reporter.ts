@@ -98,6 +98,14 @@ export class CapabilityReporter {
     );
   }
 
+  /** What the driver says at this instant; no report is made of it. */
+  async figures(signal: AbortSignal): Promise<DriverStats> {
+    const { driver, volumes, clock, deadlineMs = 60_000 } = this.#options;
+    const untilMs = clock.nowMs() + deadlineMs;
+    const provisioned = await volumes.provisionedByLocation(driver.locations());
+    return raceAbort(driver.stats({ signal, provableUntilMs: () => untilMs }, provisioned), signal);
+  }
+
   /** The figures of the last report that was made. */
   get last(): StatsSnapshot | undefined {
     return this.#last;

@@ -10,7 +10,7 @@ type Placed = Pick<Volume, 'host' | 'cluster_name'>;
  * Whether it lies on this backend: its host names it, or its cluster does. What has no host lies nowhere, and nobody
  * else will look after it.
  */
-export function liesOn(backend: Backend, placed: Placed): boolean {
+export function liesOn(backend: Pick<Backend, 'host' | 'cluster'>, placed: Placed): boolean {
   if (placed.host === null && placed.cluster_name === null) return true;
   return isHere(placed.host, backend.host) || isHere(placed.cluster_name, backend.cluster);
 }

@@ -1,23 +1,13 @@
-import { createHash } from 'node:crypto';
 import type { NewEntry } from '../db/ports/custody.ts';
 import type { VolumeFilter } from '../db/ports/resources.ts';
-import type { JsonObject } from '../domain/json.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
+import { LOST_REQUESTS, lostEntry } from './lost-requests.ts';
+import type { LostRequest } from './lost-requests.ts';
 import { readyBackends } from './ready-backends.ts';
-
-/** The closed list: what a row in one of these states asks for, if no journal entry carries it. */
-const orders = [
-  { type: 'Volume', status: 'creating', method: 'create_volume' },
-  { type: 'Volume', status: 'deleting', method: 'delete_volume' },
-  { type: 'Snapshot', status: 'creating', method: 'create_snapshot' },
-  { type: 'Snapshot', status: 'deleting', method: 'delete_snapshot' },
-] as const;
-
-type Order = (typeof orders)[number];
 
 const pageSize = 200;
 
@@ -83,7 +73,7 @@ export class Reconciler implements Component {
     const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
     const stillReported = new Set<string>();
     for (const backend of backends) {
-      for (const order of orders.filter(({ method }) => this.#door.serves(method))) {
+      for (const order of LOST_REQUESTS.filter(({ method }) => this.#door.serves(method))) {
         await this.#takeUp(order, backend, { carried, stillReported, signal });
       }
     }
@@ -91,7 +81,7 @@ export class Reconciler implements Component {
   }
 
   async #takeUp(
-    order: Order,
+    order: LostRequest,
     backend: string,
     look: { carried: ReadonlySet<string>; stillReported: Set<string>; signal: AbortSignal },
   ): Promise<void> {
@@ -117,7 +107,11 @@ export class Reconciler implements Component {
     this.#options.log.warn({ rows, fresh }, 'took up requests that no message brought');
   }
 
-  #rows({ type, status }: Order, backend: string, after: string | undefined): Promise<readonly (Volume | Snapshot)[]> {
+  #rows(
+    { type, status }: LostRequest,
+    backend: string,
+    after: string | undefined,
+  ): Promise<readonly (Volume | Snapshot)[]> {
     const { db, timings } = this.#options;
     const filter: VolumeFilter = {
       backend,
@@ -130,58 +124,24 @@ export class Reconciler implements Component {
   }
 
   /** Whether the row says all that its request said. */
-  async #isClear({ method }: Order, row: Volume | Snapshot): Promise<boolean> {
+  async #isClear({ method }: LostRequest, row: Volume | Snapshot): Promise<boolean> {
     if (method !== 'create_volume' || !('snapshot_id' in row)) return true;
     if (row.snapshot_id !== null || row.source_volid !== null) return true;
     return this.#hooks.isCreatedEmpty(row);
   }
 
-  #entry({ type, status, method }: Order, backend: string, row: Volume | Snapshot): NewEntry {
-    const changed = row.updated_at ?? row.created_at ?? '';
-    return {
-      uniqueId: reconcileId([backend, type, row.id, status, changed]),
-      method,
-      version: '3.0',
-      backend,
-      args: argsFor(method, row),
-      context: this.#options.codec.serviceContext(),
-      resourceType: type,
-      resourceId: row.id,
-      origin: 'reconcile',
-    };
+  #entry(order: LostRequest, backend: string, row: Volume | Snapshot): NewEntry {
+    const seen = row.updated_at ?? row.created_at ?? '';
+    const context = this.#options.codec.serviceContext();
+    return lostEntry(order, { backend, row, context, origin: 'reconcile', seen, isWhole: true });
   }
 
-  #reportOnce({ status }: Order, id: string, stillReported: Set<string>): void {
+  #reportOnce({ status }: LostRequest, id: string, stillReported: Set<string>): void {
     stillReported.add(id);
     if (this.#reported.has(id)) return;
     this.#options.log.warn(
       { volume_id: id, status },
       'nobody carries this volume, and its row does not say what it is made from; reset its state or delete it',
     );
-  }
-}
-
-/** The same for every replica that sees the row like this; of the form of oslo's own ids. */
-function reconcileId(parts: readonly string[]): string {
-  return createHash('sha256')
-    .update(['reconcile', ...parts].join('\n'))
-    .digest('hex')
-    .slice(0, 32);
-}
-
-/** The request as its sender would have made it from the row, with plain rows in place of versioned objects. */
-function argsFor(method: Order['method'], row: Volume | Snapshot): JsonObject {
-  // Rows hold text, numbers, booleans and nulls only.
-  const plain = { ...row } as unknown as JsonObject;
-  switch (method) {
-    case 'create_volume':
-      return { volume: plain, request_spec: null, filter_properties: null, allow_reschedule: false };
-    case 'delete_volume':
-      // The API lets a volume with snapshots become `deleting` for a cascade only, so without them it is the same.
-      return { volume: plain, unmanage_only: false, cascade: true };
-    case 'create_snapshot':
-      return { snapshot: plain };
-    case 'delete_snapshot':
-      return { snapshot: plain, unmanage_only: false };
   }
 }

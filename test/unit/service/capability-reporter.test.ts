@@ -2,7 +2,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { OutboxMessage } from '../../../src/db/ports/custody.ts';
 import { CapabilityReporter, type CapabilityReporterOptions } from '../../../src/service/capability-reporter.ts';
 import { reportTime } from '../../../src/service/capabilities.ts';
-import { serviceMethods } from '../../../src/service/methods.ts';
+import { publishServiceCapabilities } from '../../../src/service/methods/publish-service-capabilities.ts';
+import type { ServicePorts } from '../../../src/service/methods/service-method.ts';
 import { FakeDriver, NFS_STATS, plainMaker, recordingLogger } from './fakes.ts';
 
 const CAPABILITIES = {
@@ -169,9 +170,10 @@ describe('capability reporter', () => {
   it('reports when a scheduler asks, once more for all that ask during a report', async () => {
     create().start();
     await settle();
-    const [method] = serviceMethods({ publishCapabilities: () => reporter.reportNow() });
+    const backend = { publishCapabilities: () => reporter.reportNow() };
+    const method = publishServiceCapabilities({ backend } as unknown as ServicePorts);
     expect(method).toMatchObject({ name: 'publish_service_capabilities', kind: 'cast' });
-    const ask = () => method?.run({} as never, new AbortController().signal);
+    const ask = () => method.run({}, {} as never);
     await ask();
     await settle();
     expect(sent).toHaveLength(4);
@@ -182,6 +184,18 @@ describe('capability reporter', () => {
     driver.statsOutcome = NFS_STATS;
     await settle(60_000);
     expect(driver.statsCalls).toBe(4);
+  });
+
+  it('asks the driver at once for whoever wants to know, without a report', async () => {
+    create();
+    const { signal } = new AbortController();
+    expect((await reporter.figures(signal)).capabilities).toEqual(NFS_STATS.capabilities);
+    expect(sent).toEqual([]);
+    driver.statsOutcome = 'hang';
+    const patience = new AbortController();
+    const asked = reporter.figures(patience.signal);
+    patience.abort(new Error('gave up'));
+    await expect(asked).rejects.toThrow('gave up');
   });
 
   it('says nothing for a driver that is not up', async () => {
