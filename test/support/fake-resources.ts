@@ -177,6 +177,11 @@ function services(tables: Tables): Faked<ServiceRepositories> {
     services: {
       get: (id) => answer(() => tables.services[id] ?? null),
       update: (id, changes) => answer(() => void Object.assign(tables.services[id] ?? {}, changes)),
+      updateMembers: ({ cluster }, changes, expected) =>
+        answer(() => {
+          const members = Object.values(tables.services).filter((row) => row.cluster_name === cluster);
+          for (const row of members) if (fits(row, expected)) Object.assign(row, changes);
+        }),
     },
     clusters: {
       get: (name) => answer(() => tables.clusters[name] ?? null),

@@ -38,6 +38,12 @@ export interface ServiceRepository {
   get(id: number): Promise<Service | null>;
   list(filter?: { binary?: string }): Promise<readonly (Service & { readonly age_ms: number })[]>;
   update(id: number, changes: ServiceChanges): Promise<void>;
+  /** Of all members of the cluster whose column is as expected. */
+  updateMembers(
+    member: { readonly cluster: string; readonly binary: string },
+    changes: ServiceChanges & { readonly disabled: boolean },
+    expected: { readonly disabled: boolean } | { readonly disabled_reason: string },
+  ): Promise<void>;
   /** The smallest of all not-deleted rows of `binary` (all binaries if none is named); null without rows. */
   minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }>;
 }

@@ -61,6 +61,21 @@ export class Services implements ServiceRepository {
     );
   }
 
+  async updateMembers(
+    member: { readonly cluster: string; readonly binary: string },
+    changes: ServiceChanges & { readonly disabled: boolean },
+    expected: { readonly disabled: boolean } | { readonly disabled_reason: string },
+  ): Promise<void> {
+    const { sql, bindings } = assignments(changes);
+    const [column, value] =
+      'disabled' in expected ? ['disabled', expected.disabled] : ['disabled_reason', expected.disabled_reason];
+    await this.#session.write(
+      `update services set ${sql}modified_at = ${nowSql}
+       where cluster_name = ? and "binary" = ? and ${column} = ? and deleted = false`,
+      [...bindings, member.cluster, member.binary, value],
+    );
+  }
+
   async minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }> {
     const rows = await this.#session.read<{ rpc: string | null; object: string | null }>(
       `select distinct rpc_current_version as rpc, object_current_version as object from services

@@ -107,6 +107,14 @@ describe('the rows of services', () => {
     const kept = { ...changes, replication_status: 'not-capable', frozen: false };
     expect(await fixture.db.services.get(service.id)).toMatchObject(kept);
     expect(await fixture.db.clusters.get('c@nfs', 'cinder-volume')).toMatchObject(kept);
+    const members = { cluster: 'c@nfs', binary: 'cinder-volume' };
+    const thawed = { disabled: false, disabled_reason: '' };
+    await fixture.db.services.updateMembers(members, thawed, { disabled_reason: 'frozen' });
+    expect(await fixture.db.services.get(service.id)).toMatchObject({ disabled: true });
+    await fixture.db.services.updateMembers(members, thawed, { disabled_reason: 'failed-over' });
+    expect(await fixture.db.services.get(service.id)).toMatchObject(thawed);
+    await fixture.db.services.updateMembers({ ...members, cluster: 'd@nfs' }, changes, { disabled: false });
+    expect(await fixture.db.services.get(service.id)).toMatchObject(thawed);
     await fixture.db.clusters.update('c@nfs', 'cinder-volume', { disabled_reason: null });
     expect(await fixture.db.clusters.get('c@nfs', 'cinder-volume')).toMatchObject({ ...kept, disabled_reason: null });
   });

@@ -148,6 +148,23 @@ describe('the services row', () => {
     expect(db.tables.services[7]).toMatchObject({ disabled: false, disabled_reason: '' });
   });
 
+  it('of every member of a cluster is, but of one that an operator has disabled', async () => {
+    const maintenance = { disabled: true, disabled_reason: 'maintenance' };
+    db.tables.services = {
+      7: serviceRow({ cluster_name: 'c@nfs1', ...maintenance }),
+      8: serviceRow({ id: 8, cluster_name: 'c@nfs1' }),
+      9: serviceRow({ id: 9, cluster_name: 'other@nfs1' }),
+    };
+    await call('freeze_host');
+    expect(db.tables.services).toMatchObject({
+      7: maintenance,
+      8: { disabled: true, disabled_reason: 'frozen' },
+      9: { disabled: false },
+    });
+    await call('thaw_host');
+    expect(db.tables.services).toMatchObject({ 7: maintenance, 8: { disabled: false, disabled_reason: '' } });
+  });
+
   it('says after a failover of the cluster that the driver did not follow', async () => {
     await cast('failover_completed', { updates: { replication_status: 'failed-over', active_backend_id: 'b' } });
     expect(db.tables.services[7]).toMatchObject({
