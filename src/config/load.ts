@@ -93,12 +93,15 @@ export function resolveConfig({ texts, faults = [], environment, flags, facts }:
 function settingsOf(resolver: Resolver): Settings {
   return {
     service: resolver.values(areas.service),
+    images: resolver.values(areas.images),
     logging: resolver.values(areas.logging),
     database: resolver.values(areas.database),
     rabbit: resolver.values(areas.rabbit),
     notifications: resolver.values(areas.notifications),
     coordination: resolver.values(areas.coordination),
     concurrency: resolver.values(areas.concurrency),
+    keystoneAuthtoken: resolver.values(areas.keystoneAuthtoken),
+    serviceUser: resolver.values(areas.serviceUser),
     health: resolver.values(areas.health),
     activeActive: resolver.values(areas.activeActive),
   };

@@ -80,4 +80,15 @@ export const backendOptions = defineOptions('backend_defaults', {
   nasSecureFilePermissions: choice('nas_secure_file_permissions', 'auto', autoTrueFalse, {
     help: 'true: new files are for owner and group only; false: for everybody. auto: as above.',
   }),
+  imageVolumeCacheEnabled: boolean('image_volume_cache_enabled', false, {
+    help: 'Whether an image that a volume is made from is kept as a volume of its own, from which the next ones are cloned.',
+  }),
+  imageVolumeCacheMaxSizeGb: integer('image_volume_cache_max_size_gb', 0, {
+    min: 0,
+    help: 'Size of all volumes of the image cache, in GiB; the least recently used ones go. 0: no limit.',
+  }),
+  imageVolumeCacheMaxCount: integer('image_volume_cache_max_count', 0, {
+    min: 0,
+    help: 'Number of volumes in the image cache; the least recently used ones go. 0: no limit.',
+  }),
 });

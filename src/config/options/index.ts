@@ -4,6 +4,8 @@ import { backendOptions } from './backend.ts';
 import { concurrencyOptions, coordinationOptions } from './coordination.ts';
 import { databaseOptions } from './database.ts';
 import { healthOptions } from './health.ts';
+import { keystoneAuthtokenOptions, serviceUserOptions } from './identity.ts';
+import { imageOptions } from './images.ts';
 import { loggingOptions } from './logging.ts';
 import { notificationOptions } from './messaging.ts';
 import { rabbitOptions } from './rabbit.ts';
@@ -12,12 +14,15 @@ import { serviceOptions } from './service.ts';
 /** All options of the process, by the part that reads them. Those of a backend stand apart: there are several. */
 export const areas = {
   service: serviceOptions,
+  images: imageOptions,
   logging: loggingOptions,
   database: databaseOptions,
   rabbit: rabbitOptions,
   notifications: notificationOptions,
   coordination: coordinationOptions,
   concurrency: concurrencyOptions,
+  keystoneAuthtoken: keystoneAuthtokenOptions,
+  serviceUser: serviceUserOptions,
   health: healthOptions,
   activeActive: activeActiveOptions,
 } as const;

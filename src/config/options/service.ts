@@ -112,7 +112,4 @@ export const serviceOptions = defineOptions('DEFAULT', {
     min: 0,
     help: 'Seconds that running operations get to end after a request to stop; 0 waits for ever. What does not end is taken over by another replica, or continued at the next start.',
   }),
-  imageConversionDir: string('image_conversion_dir', '$state_path/conversion', {
-    help: 'Folder for temporary images. Needs room for the largest image.',
-  }),
 });

@@ -81,8 +81,7 @@ describe('where a value comes from', () => {
 
 describe('references', () => {
   const conversionDir = (value: string, rest = '') =>
-    configOf(`[DEFAULT]\nstate_path = /s\nimage_conversion_dir = ${value}\n${rest}`).settings.service
-      .imageConversionDir;
+    configOf(`[DEFAULT]\nstate_path = /s\nimage_conversion_dir = ${value}\n${rest}`).settings.images.imageConversionDir;
 
   it.each([
     ['$state_path/x', '/s/x'],
@@ -178,7 +177,7 @@ describe('warnings', () => {
   it('are not given for what the rest of Cinder reads, nor for backends that are not enabled', () => {
     const text =
       '[DEFAULT]\nosapi_volume_workers = 2\nauth_strategy = keystone\nquota_volumes = 5\nbackup_driver = x\nuse_syslog = false\n' +
-      `[keystone_authtoken]\npassword = x\n[oslo_policy]\n[privsep_osbrick]\n[old]\n${nfs}nfs_mount_attempt = 3\n`;
+      `[keystone_authtoken]\nmemcached_servers = x\n[oslo_policy]\n[privsep_osbrick]\n[old]\n${nfs}nfs_mount_attempt = 3\n`;
     const config = configOf(text);
     expect(config.warnings).toEqual([]);
     expect(config.notes.length).toBe(9);
