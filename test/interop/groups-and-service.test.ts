@@ -7,6 +7,7 @@ import type { Group, Volume } from '../../src/domain/rows.ts';
 import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
 import { one, startFixture, type Fixture } from '../contract/db/fixture.ts';
 import { freePort } from '../support/free-port.ts';
+import { folderConf } from '../support/folder-conf.ts';
 import { eventually } from '../support/poll.ts';
 import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
@@ -41,7 +42,8 @@ describe.skipIf(!hasCinderClient)("Cinder's own client", () => {
     const rabbit = await sharedRabbit();
     const healthPort = await freePort();
     const configFile = join(dir, 'cinder.conf');
-    await writeFile(configFile, conf({ dir, share, healthPort, rabbitUrl: rabbit.url, databaseUrl: fixture.url }));
+    const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
+    await writeFile(configFile, folderConf({ host: 'ctl', dir, share, healthPort, ...servers }));
     const program = join(await buildOnce(), 'src/main.js');
     replica = await startReplica({ name: 'ctl', program, configFile, logFile, healthPort });
     await replica.ready(AbortSignal.timeout(30_000));
@@ -238,43 +240,4 @@ function becomesLike(look: () => Promise<object | null>, wanted: object): Promis
     expect(await look()).toMatchObject(wanted);
     return true;
   });
-}
-
-interface Places {
-  readonly dir: string;
-  readonly share: string;
-  readonly healthPort: number;
-  readonly rabbitUrl: string;
-  readonly databaseUrl: string;
-}
-
-/** Read by both; the options of the one are unknown to the other, and do it no harm. */
-function conf({ dir, share, healthPort, rabbitUrl, databaseUrl }: Places): string {
-  return `[DEFAULT]
-host = ctl
-cluster = aa
-enabled_backends = folder
-state_path = ${dir}
-transport_url = ${rabbitUrl.replace(/^amqp:/, 'rabbit:')}
-report_interval = 2
-rpc_response_timeout = 20
-
-[database]
-connection = ${databaseUrl.replace(/^postgres(ql)?:/, 'postgresql+psycopg2:')}
-
-[coordination]
-backend_url = file://${dir}/locks
-
-[health]
-port = ${healthPort}
-
-[folder]
-volume_driver = cinder_volume_aa.drivers.FolderDriver
-volume_backend_name = folder
-nas_host = demo
-nas_share_path = ${share}
-nfs_snapshot_support = true
-nas_secure_file_operations = false
-nas_secure_file_permissions = true
-`;
 }
