@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { createBackendUnit } from './app/backend-parts.ts';
+import { coordinatorOptions } from './app/coordinator-options.ts';
 import { databaseOptions } from './app/database-options.ts';
 import { createHttp } from './app/health-parts.ts';
 import { Consumers } from './app/consumers.ts';
@@ -7,7 +8,6 @@ import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import type { Config } from './config/load.ts';
 import type { Settings } from './config/options/index.ts';
-import type { Coordinator } from './coordination/coordinator.ts';
 import { createCoordinator } from './coordination/create.ts';
 import type { Database } from './db/database.ts';
 import { openDatabase } from './db/open-database.ts';
@@ -29,12 +29,6 @@ import { Provisioned } from './volume/provisioned.ts';
 /** What we serve: every method of upstream's release Zed. */
 const RPC_VERSION: VolumeRpcVersion = '3.18';
 
-/** Taken off every proof of a lock, for what happens between a check and the step it allows. */
-const SAFETY_MARGIN_MS = 1000;
-
-/** A main loop that gave no sign for so long is taken for hung, and its locks are let go. */
-const SILENT_MAIN_LOOP_MS = 30_000;
-
 /** One running replica, from outside. */
 export interface Replica {
   /** Resolves when requests are consumed; take-over and reconciliation go on in the background. */
@@ -54,7 +48,8 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version };
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
   const messaging = createMessaging(settings, named('rpc'));
-  const coordinator = new MeasuredCoordinator(coordinatorOf(settings, clock, named('coordination')));
+  const locks = { ...coordinatorOptions(settings), clock, log: named('coordination') };
+  const coordinator = new MeasuredCoordinator(createCoordinator(locks));
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const backends = new Backends(units, named('service'));
@@ -77,17 +72,6 @@ export function createReplica(config: Config, log: Log, version: string): Replic
     log.logger.debug({ ...event }, `${event.component} ${event.event}`),
   );
   return { start: (signal) => lifecycle.start(signal), stop: (how) => lifecycle.stop(how) };
-}
-
-function coordinatorOf({ coordination }: Settings, clock: Clock, log: Logger): Coordinator {
-  return createCoordinator({
-    ...coordination,
-    url: coordination.backendUrl,
-    safetyMarginMs: SAFETY_MARGIN_MS,
-    silentMainLoopMs: SILENT_MAIN_LOOP_MS,
-    clock,
-    log,
-  });
 }
 
 /** What operations are given, by whose work it is. */

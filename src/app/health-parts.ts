@@ -1,7 +1,7 @@
 import type { Config } from '../config/load.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
-import { EventLoopDelay } from '../http/event-loop-delay.ts';
+import { EventLoopDelay } from '../kernel/event-loop-delay.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { Metrics, type ShareFigures } from '../http/metrics.ts';
 import type { Health } from '../kernel/component.ts';

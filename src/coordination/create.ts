@@ -6,6 +6,7 @@ import type { BackendSpec, RedisKeyForm } from './backend-spec.ts';
 import type { Coordinator } from './coordinator.ts';
 import { FileBackend } from './drivers/file.ts';
 import { MemoryBackend, MemoryLocks } from './drivers/memory.ts';
+import { LeaseMargin } from './lease-margin.ts';
 import type { LockBackend } from './lock-backend.ts';
 import { LockCoordinator } from './lock-coordinator.ts';
 import { parseBackendSpec } from './parse-spec.ts';
@@ -50,20 +51,21 @@ export function createCoordinator(options: CoordinatorOptions): Coordinator {
     redisKeyForm: options.redisKeyForm ?? 'both',
     ...(options.lockTtlMs === undefined ? {} : { lockTtlMs: options.lockTtlMs }),
   });
-  checkMargin(spec, options.safetyMarginMs);
+  const margin = marginOf(spec, options.safetyMarginMs);
   const backend = createBackend(spec, options, memberId);
-  return new LockCoordinator({ backend, clock, log, marginMs: options.safetyMarginMs });
+  return new LockCoordinator({ backend, clock, log, margin });
 }
 
 /** With less left, a lease would hardly be proven between two renewals, and waits would never end. */
 const largestMarginShare = 1 / 4;
 
-function checkMargin(spec: BackendSpec, marginMs: number): void {
-  const lastsMs = spec.kind === 'redis' ? spec.ttlMs : spec.kind === 'zookeeper' ? spec.sessionTimeoutMs : Infinity;
-  if (marginMs <= lastsMs * largestMarginShare) return;
+function marginOf(spec: BackendSpec, baseMs: number): LeaseMargin {
+  const lastsMs = 'ttlMs' in spec ? spec.ttlMs : 'sessionTimeoutMs' in spec ? spec.sessionTimeoutMs : Infinity;
+  const mostMs = lastsMs * largestMarginShare;
+  if (baseMs <= mostMs) return new LeaseMargin({ baseMs, mostMs });
   throw new InvalidInputError(
-    '[coordination] backend_url',
-    `a lock that lasts ${lastsMs} ms is too short for a safety margin of ${marginMs} ms; raise its timeout fourfold above that`,
+    '[coordination] safety_margin',
+    `${baseMs} ms are too much for a lock that lasts ${lastsMs} ms; at most a quarter of that is possible: raise lock_ttl (or the URL's timeout), or lower the margin`,
   );
 }
 

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import { LeaseLostError, type Lease } from './coordinator.ts';
+import type { LeaseMargin } from './lease-margin.ts';
 import type { HeldLock, ReleaseResult } from './lock-backend.ts';
 import type { LockName } from './lock-names.ts';
 
@@ -22,7 +23,7 @@ export class HeldLease implements Lease {
   readonly names: readonly LockName[];
   readonly #locks: readonly HeldLock[];
   readonly #clock: Clock;
-  readonly #marginMs: number;
+  readonly #margin: Pick<LeaseMargin, 'ms'>;
   readonly #onReleased: () => void;
   readonly #loss = new AbortController();
   #watch: NodeJS.Timeout | undefined;
@@ -33,13 +34,13 @@ export class HeldLease implements Lease {
     names: readonly LockName[];
     locks: readonly HeldLock[];
     clock: Clock;
-    marginMs: number;
+    margin: Pick<LeaseMargin, 'ms'>;
     onReleased: () => void;
   }) {
     this.names = options.names;
     this.#locks = options.locks;
     this.#clock = options.clock;
-    this.#marginMs = options.marginMs;
+    this.#margin = options.margin;
     this.#onReleased = options.onReleased;
     for (const lock of this.#locks) lock.onLost((why) => this.lose(why));
     this.#watchProof();
@@ -86,7 +87,7 @@ export class HeldLease implements Lease {
   }
 
   #provenMs(): number {
-    return Math.min(...this.#locks.map((lock) => lock.proof.untilMs())) - this.#marginMs;
+    return Math.min(...this.#locks.map((lock) => lock.proof.untilMs())) - this.#margin.ms();
   }
 
   #loseIfUnproven(): void {

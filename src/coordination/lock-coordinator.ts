@@ -14,6 +14,7 @@ import {
   type Lease,
 } from './coordinator.ts';
 import { HeldLease } from './held-lease.ts';
+import type { LeaseMargin } from './lease-margin.ts';
 import type { HeldLock, LockBackend } from './lock-backend.ts';
 import { sortLockNames, wireName, type LockName } from './lock-names.ts';
 
@@ -28,7 +29,7 @@ export interface LockCoordinatorOptions {
   readonly clock: Clock;
   readonly log: Logger;
   /** Taken off every proof: what a renewal's answer, a timer and a last commit may be late together. */
-  readonly marginMs: number;
+  readonly margin: LeaseMargin;
 }
 
 /** One acquisition that has not ended yet. */
@@ -47,7 +48,7 @@ export class LockCoordinator implements Coordinator {
   readonly #backend: LockBackend;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #marginMs: number;
+  readonly #margin: LeaseMargin;
   readonly #queues = new KeyedMutex<LockName>();
   readonly #leases = new Set<HeldLease>();
   readonly #waits = new Set<Wait>();
@@ -60,7 +61,7 @@ export class LockCoordinator implements Coordinator {
     this.#backend = options.backend;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.#marginMs = options.marginMs;
+    this.#margin = options.margin;
     // Every wait listens; their number is no leak.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -71,6 +72,7 @@ export class LockCoordinator implements Coordinator {
 
   async start(signal: AbortSignal): Promise<void> {
     await this.#backend.start(signal);
+    this.#margin.start();
     this.#running = true;
   }
 
@@ -86,6 +88,7 @@ export class LockCoordinator implements Coordinator {
     while (this.#leases.size > 0 && !how.force.aborted) await this.#nextRelease(how.force);
     for (const lease of this.#leases)
       this.#log.warn({ locks: lease.names }, 'a lease was not given back before the stop');
+    this.#margin.stop();
     await this.#backend.stop(how);
   }
 
@@ -133,7 +136,7 @@ export class LockCoordinator implements Coordinator {
   async #acquireSorted(sorted: readonly LockName[], wait: Wait): Promise<Lease> {
     for (;;) {
       const taken = await this.#takeAll(sorted, wait);
-      const provenMs = Math.min(...taken.map(({ lock }) => lock.proof.untilMs())) - this.#marginMs;
+      const provenMs = Math.min(...taken.map(({ lock }) => lock.proof.untilMs())) - this.#margin.ms();
       if (provenMs > this.#clock.nowMs() && !wait.signal.aborted) return this.#lease(sorted, taken);
       await giveBack(taken);
       if (wait.signal.aborted) throw abortReason(wait.signal);
@@ -171,7 +174,7 @@ export class LockCoordinator implements Coordinator {
       names,
       locks: taken.map(({ lock }) => lock),
       clock: this.#clock,
-      marginMs: this.#marginMs,
+      margin: this.#margin,
       onReleased: () => {
         this.#leases.delete(lease);
         for (const { leaveQueue } of taken) leaveQueue();

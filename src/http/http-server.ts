@@ -4,7 +4,7 @@ import type { Component, Health } from '../kernel/component.ts';
 import { isErrno } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { AppOptions } from './create-app.ts';
-import type { EventLoopDelay } from './event-loop-delay.ts';
+import type { EventLoopDelay } from '../kernel/event-loop-delay.ts';
 
 export interface HttpServerOptions extends AppOptions {
   readonly enabled: boolean;

@@ -1,6 +1,6 @@
 import type * as Prometheus from 'prom-client';
 import { Counter, Gauge, Histogram, Registry } from './prometheus.ts';
-import type { LoopDelay } from './event-loop-delay.ts';
+import type { LoopDelay } from '../kernel/event-loop-delay.ts';
 
 /** One share's figures, as `DriverStats.shares` has them. GiB. */
 export interface ShareFigures {

@@ -13,7 +13,13 @@ function held(...untilMs: readonly number[]) {
   const locks = untilMs.map((until) => new FakeLock(until));
   let released = 0;
   const names = locks.map((_, index) => lockName(`n${index}`));
-  const lease = new HeldLease({ names, locks, clock, marginMs, onReleased: () => (released += 1) });
+  const lease = new HeldLease({
+    names,
+    locks,
+    clock,
+    margin: { ms: () => marginMs },
+    onReleased: () => (released += 1),
+  });
   /** Both clocks go on: nothing is suspended. */
   const pass = (ms: number): void => {
     clock.ms += ms;
@@ -88,7 +94,7 @@ describe('a lease', () => {
       names: [lockName('n')],
       locks: [lock],
       clock,
-      marginMs,
+      margin: { ms: () => marginMs },
       onReleased: () => undefined,
     });
     expect(lease.signal.aborted).toBe(true);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createCoordinator } from '../../../src/coordination/create.ts';
 import type { Coordinator } from '../../../src/coordination/coordinator.ts';
 import { MemoryBackend, MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
+import { LeaseMargin } from '../../../src/coordination/lease-margin.ts';
 import { LockCoordinator } from '../../../src/coordination/lock-coordinator.ts';
 import { lockName, wireName } from '../../../src/coordination/lock-names.ts';
 import { InvalidInputError } from '../../../src/kernel/errors.ts';
@@ -11,11 +12,12 @@ import { eventually } from '../../support/poll.ts';
 
 const clock = new BootClock();
 const forever = new AbortController().signal;
+const margin = new LeaseMargin({ baseMs: 10, mostMs: 10 });
 const [a, b] = [lockName('a'), lockName('b')];
 
 async function start(locks: MemoryLocks): Promise<Coordinator> {
   const backend = new MemoryBackend({ locks, memberId: 'cinder-test' });
-  const coordinator = new LockCoordinator({ backend, clock, log: silentLogger, marginMs: 10 });
+  const coordinator = new LockCoordinator({ backend, clock, log: silentLogger, margin });
   await coordinator.start(forever);
   return coordinator;
 }

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { createServer, type Server } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { EventLoopDelay } from '../../../src/http/event-loop-delay.ts';
+import { EventLoopDelay } from '../../../src/kernel/event-loop-delay.ts';
 import { HttpServer, type HttpServerOptions } from '../../../src/http/http-server.ts';
 import type { Logger } from '../../../src/log/logger.ts';
 import { silentLogger } from '../../../src/log/logger.ts';

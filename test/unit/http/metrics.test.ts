@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { EventLoopDelay } from '../../../src/http/event-loop-delay.ts';
+import { EventLoopDelay } from '../../../src/kernel/event-loop-delay.ts';
 import { Metrics, type MetricSources, type ShareFigures } from '../../../src/http/metrics.ts';
 
 const quiet: MetricSources = {
