@@ -59,3 +59,12 @@ export const ownTables: Migration = {
 )`,
   ],
 };
+
+/** Which backends a run of a process serves (a JSON list of `host@backend` or `cluster@backend`): who must exclude whom. */
+export const servedBackends: Migration = {
+  name: '20260103-served-backends',
+  scope: 'own',
+  statements: ({ own }) => [
+    `alter table ${own('aa_incarnation')} add column if not exists serves text not null default '[]'`,
+  ],
+};

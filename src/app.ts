@@ -45,13 +45,14 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const { settings } = config;
   const named = (name: string): Logger => log.logger.child({ logger: `cinder_volume_aa.${name}` });
   const clock = new BootClock();
-  const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version };
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
   const messaging = createMessaging(settings, named('rpc'));
   const locks = { ...coordinatorOptions(settings), clock, log: named('coordination') };
   const coordinator = new MeasuredCoordinator(createCoordinator(locks));
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
+  const serves = units.map(({ workOf }) => workOf);
+  const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };
   const backends = new Backends(units, named('service'));
   const ports = portsOf(units, db, messaging, settings, clock);
   const custody = createDoor({

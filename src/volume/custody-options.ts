@@ -1,5 +1,6 @@
 import type { Coordinator } from '../coordination/coordinator.ts';
 import type { Database } from '../db/database.ts';
+import type { NewIncarnation } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -70,7 +71,7 @@ export interface CustodyOptions {
   readonly ports: ReadonlyMap<string, OperationPorts>;
   readonly codec: RequestCodec;
   readonly sender: MessageSender;
-  readonly incarnation: { readonly id: string; readonly host: string; readonly pid: number; readonly version: string };
+  readonly incarnation: NewIncarnation;
   /** How many entries of one backend run their steps at a time; waiting for locks does not count. */
   readonly slots: number;
   readonly clock: Clock;

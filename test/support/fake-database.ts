@@ -22,7 +22,7 @@ interface Tables {
   entries: Map<string, Row>;
   tokens: Map<string, bigint>;
   outbox: Map<string, { message: OutboxMessage; owner: string }>;
-  beats: Map<string, { host: string; pid: number; version: string; atMs: number }>;
+  beats: Map<string, { host: string; pid: number; version: string; serves: readonly string[]; atMs: number }>;
   volumes: Map<string, Volume>;
   snapshots: Map<string, Snapshot>;
   workers: Map<string, string>;

@@ -126,17 +126,23 @@ export interface OutboxRepository {
   sent(uniqueIds: readonly string[]): Promise<void>;
 }
 
-export interface Incarnation {
+/** One run of one process. */
+export interface NewIncarnation {
   readonly id: string;
   readonly host: string;
   readonly pid: number;
   readonly version: string;
+  /** `host@backend` or `cluster@backend` of each backend; members with one in common must exclude one another. */
+  readonly serves: readonly string[];
+}
+
+export interface Incarnation extends NewIncarnation {
   readonly startedAt: string;
   readonly beatAgeMs: number;
 }
 
 export interface IncarnationRepository {
-  register(incarnation: { id: string; host: string; pid: number; version: string }): Promise<void>;
+  register(incarnation: NewIncarnation): Promise<void>;
   beat(id: string): Promise<void>;
   list(): Promise<readonly Incarnation[]>;
   /** A clean end; also removes rows that have been silent for a day. */

@@ -1,7 +1,7 @@
 import { DatabaseError } from '../database.ts';
 import { ageMsSql, agoSql, nowSql } from '../dialect.ts';
 import type { OwnNames } from '../own-names.ts';
-import type { Incarnation, IncarnationRepository } from '../ports/custody.ts';
+import type { Incarnation, IncarnationRepository, NewIncarnation } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
 
 /** The ids (an array) of the incarnations that were heard of within the bound number of milliseconds. */
@@ -19,21 +19,11 @@ export class Incarnations implements IncarnationRepository {
     this.#names = names;
   }
 
-  async register({
-    id,
-    host,
-    pid,
-    version,
-  }: {
-    id: string;
-    host: string;
-    pid: number;
-    version: string;
-  }): Promise<void> {
+  async register({ id, host, pid, version, serves }: NewIncarnation): Promise<void> {
     await this.#session.write(
-      `insert into ${this.#names.incarnation} (id, host, pid, version, started_at, beat_at)
-       values (?, ?, ?, ?, ${nowSql}, ${nowSql}) on conflict (id) do update set beat_at = excluded.beat_at`,
-      [id, host, pid, version],
+      `insert into ${this.#names.incarnation} (id, host, pid, version, serves, started_at, beat_at)
+       values (?, ?, ?, ?, ?, ${nowSql}, ${nowSql}) on conflict (id) do update set beat_at = excluded.beat_at`,
+      [id, host, pid, version, JSON.stringify(serves)],
     );
   }
 
@@ -46,11 +36,12 @@ export class Incarnations implements IncarnationRepository {
     if (count === 0) throw new DatabaseError(`the incarnation ${id} has no row any more`, { outcome: 'failed' });
   }
 
-  list(): Promise<readonly Incarnation[]> {
-    return this.#session.read<Incarnation>(
-      `select id, host, pid, version, started_at as "startedAt", ${ageMsSql('beat_at')} as "beatAgeMs"
+  async list(): Promise<readonly Incarnation[]> {
+    const rows = await this.#session.read<Omit<Incarnation, 'serves'> & { readonly serves: string }>(
+      `select id, host, pid, version, serves, started_at as "startedAt", ${ageMsSql('beat_at')} as "beatAgeMs"
        from ${this.#names.incarnation} order by started_at, id`,
     );
+    return rows.map((row) => ({ ...row, serves: JSON.parse(row.serves) as readonly string[] }));
   }
 
   async remove(id: string): Promise<void> {

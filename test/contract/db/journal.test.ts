@@ -5,7 +5,7 @@ import { newEntry, gate, one, startFixture, type Fixture } from './fixture.ts';
 
 let fixture: Fixture;
 const [a, b] = ['incarnation-a', 'incarnation-b'];
-const incarnation = (id: string) => ({ id, host: 'node', pid: 1, version: '1' });
+const incarnation = (id: string) => ({ id, host: 'node', pid: 1, version: '1', serves: ['h@b', 'c@b'] });
 
 beforeAll(async () => {
   fixture = await startFixture();

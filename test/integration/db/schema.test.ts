@@ -63,8 +63,8 @@ describe('db sync', () => {
   });
 
   it("makes Cinder's tables name by name and type by type, once", async () => {
-    expect((await checkDatabase(url)).problems).toHaveLength(2);
-    expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 2 } });
+    expect((await checkDatabase(url)).problems).toHaveLength(3);
+    expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 3 } });
     expect(await tablesOf(url)).toEqual(reference);
     expect(await syncDatabase(url)).toEqual({ upstreamOwned: false, applied: [] });
     expect(await checkDatabase(url)).toEqual({ upstreamOwned: false, problems: [] });
@@ -91,7 +91,11 @@ describe('three processes that sync one empty database at once', () => {
     const module = join(built, 'src/db/sync-database.js');
     const ends = await Promise.all([1, 2, 3].map(() => runSync(module, url)));
     expect(ends.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(3).fill({ code: 0, stderr: '' }));
-    expect(ends.flatMap(({ applied }) => applied).toSorted()).toEqual(['20260101-cinder-zed', '20260102-own-tables']);
+    expect(ends.flatMap(({ applied }) => applied).toSorted()).toEqual([
+      '20260101-cinder-zed',
+      '20260102-own-tables',
+      '20260103-served-backends',
+    ]);
     expect(await tablesOf(url)).toEqual(reference);
     expect(await rows(url, 'select count(*)::int as n from volume_types')).toEqual([{ n: 1 }]);
   });
@@ -113,7 +117,10 @@ describe("a database that upstream's alembic owns", () => {
     await rows(url, `create table alembic_version (version_num varchar(32) primary key)`);
     await rows(url, `create table volumes (id varchar(36) primary key, upstream_only int default 7)`);
     const before = await tablesOf(url);
-    expect(await syncDatabase(url)).toEqual({ upstreamOwned: true, applied: ['20260102-own-tables'] });
+    expect(await syncDatabase(url)).toEqual({
+      upstreamOwned: true,
+      applied: ['20260102-own-tables', '20260103-served-backends'],
+    });
     expect(await tablesOf(url)).toEqual(before);
     expect((await tablesOf(url, '^aa_')).map(({ table }) => table)).toEqual([
       'aa_fence',

@@ -27,7 +27,7 @@ const message = (uniqueId: string): OutboxMessage => ({
 });
 
 async function start(db: FakeDatabase, id: string): Promise<void> {
-  await db.incarnations.register({ id, host: 'h', pid: 1, version: '0' });
+  await db.incarnations.register({ id, host: 'h', pid: 1, version: '0', serves: [] });
   const sender = {
     send: ({ uniqueId }: OutboxMessage) => {
       if (refused.has(uniqueId)) return Promise.reject(new Error('broker says no'));
@@ -44,7 +44,7 @@ describe('the outbox', () => {
   it('sends ours and a vanished owner’s, oldest first, and leaves a living one’s alone', async () => {
     const db = new FakeDatabase(server);
     const [me, living] = [randomUUID(), randomUUID()];
-    await db.incarnations.register({ id: living, host: 'h', pid: 1, version: '0' });
+    await db.incarnations.register({ id: living, host: 'h', pid: 1, version: '0', serves: [] });
     await db.outbox.add([message('a')], 'vanished');
     await db.outbox.add([message('b')], me);
     await db.outbox.add([message('c')], living);

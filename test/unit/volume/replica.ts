@@ -133,7 +133,7 @@ export class Replica {
           return Promise.resolve();
         },
       },
-      incarnation: { id: this.id, host: 'h', pid: 1, version: '0' },
+      incarnation: { id: this.id, host: 'h', pid: 1, version: '0', serves: [backend] },
       slots: options.slots ?? 4,
       clock,
       log: silentLogger,
