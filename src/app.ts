@@ -3,6 +3,7 @@ import { createBackendUnit } from './app/backend-parts.ts';
 import { coordinatorOptions } from './app/coordinator-options.ts';
 import { databaseOptions } from './app/database-options.ts';
 import { createHttp } from './app/health-parts.ts';
+import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
@@ -54,7 +55,8 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const serves = units.map(({ workOf }) => workOf);
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };
   const backends = new Backends(units, named('service'));
-  const ports = portsOf(units, db, messaging, settings, clock);
+  const images = createImages({ settings, incarnation: incarnation.id, db, clock, log: named('images') });
+  const ports = portsOf(units, db, messaging, { config, images }, clock);
   const custody = createDoor({
     ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
@@ -67,7 +69,7 @@ export function createReplica(config: Config, log: Log, version: string): Replic
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
   const looks = { config, incarnation, db, coordinator, backends, units, door, consuming };
   const http = createHttp({ ...looks, log: named('http') });
-  const servers = [db, ...messaging.transports, coordinator];
+  const servers = [db, ...messaging.transports, coordinator, ...images.components];
   const parts: readonly Component[] = [...servers, backends, ...custody.before, consumers, http, ...custody.background];
   const lifecycle = new Lifecycle(parts, (event) =>
     log.logger.debug({ ...event }, `${event.component} ${event.event}`),
@@ -80,9 +82,10 @@ function portsOf(
   units: readonly BackendUnit[],
   db: Database,
   { messages }: Messaging,
-  { service }: Settings,
+  { config, images }: { readonly config: Config; readonly images: ImageParts },
   clock: Clock,
 ): ReadonlyMap<string, OperationPorts> {
+  const { service } = config.settings;
   const settings = {
     noSnapshotGbQuota: service.noSnapshotGbQuota,
     messageTtlSeconds: service.messageTtlMs / 1000,
@@ -90,7 +93,8 @@ function portsOf(
   return new Map(
     units.map((backend) => {
       const provisioned = new Provisioned(db.volumes, clock);
-      return [backend.workOf, { db, backend, messages, provisioned, settings }];
+      const imageCache = imageCacheOf(config.backend(backend.name), config.settings);
+      return [backend.workOf, { db, backend, messages, provisioned, images: images.images, imageCache, settings }];
     }),
   );
 }

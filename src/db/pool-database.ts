@@ -89,6 +89,10 @@ export class PoolDatabase implements Database {
   get attachments(): Repositories['attachments'] {
     return this.#repositories.attachments;
   }
+  get imageCache(): Repositories['imageCache'] {
+    return this.#repositories.imageCache;
+  }
+
   get glanceMetadata(): Repositories['glanceMetadata'] {
     return this.#repositories.glanceMetadata;
   }

@@ -8,7 +8,10 @@ import { AppError } from '../kernel/errors.ts';
 
 export const VOLUME_MOVES = {
   /** A reschedule keeps `creating`; a migration target whose creation failed for good is removed. */
-  creating: ['available', 'creating', 'error'],
+  creating: ['available', 'creating', 'downloading', 'error'],
+  /** From an image; or a volume that gets another image, and goes back to what it was. */
+  downloading: ['available', 'creating', 'error', 'reserved'],
+  uploading: ['available', 'in-use'],
   /** `available`: it was busy and nothing was removed. `error`: it was to go with its group. */
   deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */

@@ -95,13 +95,30 @@ export class QemuImg {
     await this.#run(argv, guard, quickMs);
   }
 
-  /** Copies what an image shows, its backing files included, into a new file without one. */
+  /**
+   * Copies what an image shows, its backing files included, into a new file without one.
+   *
+   * @param how.inUse a guest has the (raw) image open: read it all the same, as it is at some moment
+   */
   async convert(
-    from: { readonly path: string; readonly format: ImageFormat },
-    to: { readonly path: string; readonly format: ImageFormat },
+    from: { readonly path: string; readonly format: string },
+    to: { readonly path: string; readonly format: string },
     guard: StepGuard,
+    how: { readonly compress?: boolean; readonly inUse?: boolean } = {},
   ): Promise<void> {
-    const argv = ['qemu-img', 'convert', '-q', '-f', from.format, '-O', to.format, from.path, to.path] as const;
+    const flags = [...(how.compress === true ? ['-c'] : []), ...(how.inUse === true ? ['-U'] : [])];
+    const argv = [
+      'qemu-img',
+      'convert',
+      '-q',
+      ...flags,
+      '-f',
+      from.format,
+      '-O',
+      to.format,
+      from.path,
+      to.path,
+    ] as const;
     await this.#run(argv, guard, copyMs);
   }
 

@@ -82,6 +82,30 @@ export interface CloneAbility {
   create(volume: Volume, source: CloneSource, work: DriverWork): Promise<VolumeModelUpdate>;
 }
 
+/** An image on this machine, inspected already. */
+export interface InspectedImage {
+  readonly path: string;
+  /** As qemu-img calls it. */
+  readonly format: string;
+  readonly virtualBytes: number;
+}
+
+export interface ImageAbility {
+  /** Of the volumes that it writes. */
+  readonly format: 'raw' | 'qcow2';
+  /**
+   * Puts the image in the place of whatever the volume's file holds, complete or not at all; the volume has exactly its
+   * size afterwards. A volume with snapshots is refused.
+   */
+  write(volume: Volume, image: InspectedImage, work: DriverWork): Promise<VolumeModelUpdate>;
+  /** What the volume shows, its snapshots' data included, as a file of a format that qemu-img knows. */
+  read(
+    volume: Volume,
+    to: { readonly path: string; readonly format: string; readonly compress: boolean },
+    work: DriverWork,
+  ): Promise<void>;
+}
+
 /**
  * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
  * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
@@ -100,4 +124,5 @@ export interface VolumeDriver extends Component {
   locations(): readonly string[];
   readonly snapshots?: SnapshotAbility;
   readonly clone?: CloneAbility;
+  readonly image?: ImageAbility;
 }

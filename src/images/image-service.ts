@@ -88,8 +88,8 @@ export interface Images {
   fetch(caller: Caller, image: ImageMeta, target: ImageTarget, work: ImageWork): Promise<LocalImage>;
   /** @throws CinderError ImageConversionNotAllowed, InvalidImageRef where no volume is uploaded as that */
   uploadFormat(image: UploadImage): UploadFormat;
-  /** A name for a file of this owner, for `bytes` of which there is room. */
-  scratch(volumeId: string, bytes: number, imageId: string, work: ImageWork): Promise<LocalFile>;
+  /** A name for a file of this owner. */
+  scratch(volumeId: string, imageId: string, work: ImageWork): Promise<LocalFile>;
   /** See `ImageService.upload`. */
   upload(caller: Caller, image: UploadImage, path: string, options: UploadOptions, signal: AbortSignal): Promise<void>;
   /** Removes an image that waits for its content. Best effort: an image that cannot be removed is logged. */

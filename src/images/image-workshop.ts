@@ -69,8 +69,9 @@ export class ImageWorkshop implements Images {
     return uploadFormat(image, this.#parts.options);
   }
 
-  scratch(volumeId: string, bytes: number, imageId: string, { ownerTag }: ImageWork): Promise<LocalFile> {
-    return this.#file(volumeId, ownerTag, 'upload', bytes, imageId);
+  /** How much a sparse volume takes is known only when it is read. */
+  scratch(volumeId: string, imageId: string, { ownerTag }: ImageWork): Promise<LocalFile> {
+    return this.#file(volumeId, ownerTag, 'upload', 0, imageId);
   }
 
   async upload(

@@ -89,13 +89,6 @@ export class HttpClient {
     }
   }
 
-  /** Ends idle connections. */
-  async close(): Promise<void> {
-    this.#plain.destroy();
-    const secure = this.#secure;
-    if (secure !== undefined) (await secure.catch(() => undefined))?.destroy();
-  }
-
   async #exchange(
     client: ReturnType<typeof httpRequest>,
     answer: Promise<IncomingMessage>,

@@ -7,10 +7,12 @@ import type { RequestContext } from '../domain/context.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
+import type { Images } from '../images/image-service.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
 import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
+import type { ImageCacheSettings } from './image-cache.ts';
 
 /** One enabled backend of this replica, as operations see it. */
 export interface Backend {
@@ -41,6 +43,9 @@ export interface OperationPorts {
   readonly backend: Backend;
   readonly messages: MessageMaker;
   readonly provisioned: Provisioned;
+  readonly images: Images;
+  /** Null: images are not kept as volumes. */
+  readonly imageCache: ImageCacheSettings | null;
   readonly settings: { readonly noSnapshotGbQuota: boolean; readonly messageTtlSeconds: number };
 }
 

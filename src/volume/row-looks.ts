@@ -1,4 +1,5 @@
 import type { Repositories } from '../db/database.ts';
+import type { ImageCacheEntry, ImageCacheOf } from '../db/ports/resources.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 
 /**
@@ -6,10 +7,10 @@ import type { Snapshot, Volume } from '../domain/rows.ts';
  * from one look, so that they fit together, and cost one statement each. It is never kept beyond that.
  */
 export class RowLooks {
-  readonly #db: Pick<Repositories, 'volumes' | 'snapshots'>;
+  readonly #db: Pick<Repositories, 'volumes' | 'snapshots' | 'imageCache'>;
   readonly #seen = new Map<string, Promise<unknown>>();
 
-  constructor(db: Pick<Repositories, 'volumes' | 'snapshots'>) {
+  constructor(db: Pick<Repositories, 'volumes' | 'snapshots' | 'imageCache'>) {
     this.#db = db;
   }
 
@@ -23,6 +24,10 @@ export class RowLooks {
 
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]> {
     return this.#once(`snapshots of ${volumeId}`, () => this.#db.snapshots.ofVolume(volumeId));
+  }
+
+  cachedImage(of: ImageCacheOf, imageId: string): Promise<ImageCacheEntry | null> {
+    return this.#once(`image ${imageId} of ${JSON.stringify(of)}`, () => this.#db.imageCache.find(of, imageId));
   }
 
   #once<T>(what: string, read: () => Promise<T>): Promise<T> {

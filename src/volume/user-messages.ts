@@ -4,10 +4,24 @@ import type { CinderError, CinderExceptionName } from '../domain/exceptions.ts';
 import type { RequestContext } from '../domain/context.ts';
 
 /** What the user was doing (upstream's catalogue; its three digits are what the API translates). */
-const ACTIONS = { createVolume: '008', createSnapshot: '009', deleteSnapshot: '010' } as const;
+const ACTIONS = {
+  volumeToImage: '003',
+  imageToVolume: '005',
+  createVolume: '008',
+  createSnapshot: '009',
+  deleteSnapshot: '010',
+  reimage: '016',
+} as const;
 
 /** What went wrong, where the error itself does not say it more exactly. */
-const DETAILS = { createVolume: '012', createSnapshot: '013', deleteSnapshot: '016' } as const;
+const DETAILS = {
+  volumeToImage: '004',
+  imageToVolume: '001',
+  createVolume: '012',
+  createSnapshot: '013',
+  deleteSnapshot: '016',
+  reimage: '001',
+} as const;
 
 /** Errors that have a detail of their own, whatever the action. */
 const DETAIL_OF: readonly (readonly [detail: string, ...names: CinderExceptionName[]])[] = [
@@ -16,7 +30,9 @@ const DETAIL_OF: readonly (readonly [detail: string, ...names: CinderExceptionNa
   ['005', 'InvalidVolumeAttachMode'],
   ['006', 'ImageLimitExceeded', 'SnapshotLimitExceeded'],
   ['007', 'ImageTooBig'],
+  ['011', 'ImageSignatureVerificationException'],
   ['015', 'SnapshotIsBusy'],
+  ['029', 'ImageConversionNotAllowed'],
 ];
 
 export type UserAction = keyof typeof ACTIONS;
@@ -31,7 +47,7 @@ export function failureMessage(
   return {
     project_id: context.project_id ?? resource.project_id ?? '',
     request_id: context.request_id,
-    resource_type: action === 'createVolume' ? 'VOLUME' : 'VOLUME_SNAPSHOT',
+    resource_type: action.endsWith('Snapshot') ? 'VOLUME_SNAPSHOT' : 'VOLUME',
     resource_uuid: resource.id,
     action_id: ACTIONS[action],
     detail_id: DETAIL_OF.find(([, ...names]) => isCinder(error, ...names))?.[0] ?? DETAILS[action],

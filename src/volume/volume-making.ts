@@ -6,6 +6,8 @@ import type { Changes } from '../db/ports/resources.ts';
 import { CinderError } from '../domain/exceptions.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
+import { glanceValues, makeFromImage } from './image-volume.ts';
+import type { FromImage, ImageSource } from './image-volume.ts';
 import type { Backend, OperationPorts, Scope } from './operation.ts';
 import { bootSource } from './operations/volume-source.ts';
 import type { VolumeSource } from './operations/volume-source.ts';
@@ -21,6 +23,8 @@ export interface MadeVolume {
   readonly volume: Volume;
   readonly source: VolumeSource;
   readonly update: VolumeModelUpdate;
+  /** Where its source is an image. */
+  readonly from?: FromImage;
 }
 
 /** For whoever reads the volume's source. They come from the row, not from the request, which may say something else. */
@@ -66,9 +70,19 @@ async function chooseLocation(
 }
 
 /** The volume's file at its place; a complete one is success. */
-export function make(
+export async function make(
   volume: Volume,
   source: VolumeSource,
+  scope: Scope,
+  ports: OperationPorts,
+): Promise<MadeVolume> {
+  if (source.kind === 'image') return { volume, source, ...(await makeFromImage(volume, source, scope, ports)) };
+  return { volume, source, update: await makeHere(volume, source, scope, ports) };
+}
+
+function makeHere(
+  volume: Volume,
+  source: Exclude<VolumeSource, ImageSource>,
   { work }: Scope,
   { backend }: OperationPorts,
 ): Promise<VolumeModelUpdate> {
@@ -92,7 +106,7 @@ export async function finishVolume(
   const boot = bootSource(made.source);
   await moveVolume(db, row, 'available', {
     ...splitUpdate(made.update).columns,
-    ...(boot !== null && { bootable: true }),
+    ...((boot !== null || made.from !== undefined) && { bootable: true }),
     launched_at: now,
     shared_targets: backend.driver.info.sharedTargets,
     service_uuid: backend.service.uuid,
@@ -100,4 +114,5 @@ export async function finishVolume(
   });
   await mergeAdminMetadata(db, row.id, made.update);
   if (boot !== null) await db.glanceMetadata.copy(boot.owner, { volumeId: row.id });
+  if (made.from !== undefined) await db.glanceMetadata.replace({ volumeId: row.id }, glanceValues(made.from.image));
 }

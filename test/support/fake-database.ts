@@ -120,6 +120,7 @@ export class FakeDatabase implements Database {
   readonly volumeTypes = this.#own.volumeTypes;
   readonly attachments = this.#own.attachments;
   readonly glanceMetadata = this.#own.glanceMetadata;
+  readonly imageCache = this.#own.imageCache;
   readonly groups = this.#own.groups;
   readonly groupSnapshots = this.#own.groupSnapshots;
   readonly quotas = this.#own.quotas;
@@ -176,6 +177,7 @@ function repositories(run: Run): Repositories {
     volumeTypes: missing('volumeTypes'),
     attachments: missing('attachments'),
     glanceMetadata: missing('glanceMetadata'),
+    imageCache: missing('imageCache'),
     groups: missing('groups'),
     groupSnapshots: missing('groupSnapshots'),
     quotas: missing('quotas'),

@@ -1,7 +1,13 @@
 import { DatabaseError, type Repositories } from '../../src/db/database.ts';
-import type { OutboxMessage, WorkedOn } from '../../src/db/ports/custody.ts';
+import type { NewEntry, OutboxMessage, WorkedOn } from '../../src/db/ports/custody.ts';
 import { now } from '../../src/db/ports/resources.ts';
-import type { GlanceOwner, ResourceRepositories, UserMessage } from '../../src/db/ports/resources.ts';
+import type {
+  GlanceOwner,
+  ImageCacheEntry,
+  ImageCacheOf,
+  ResourceRepositories,
+  UserMessage,
+} from '../../src/db/ports/resources.ts';
 import type { GroupRepositories } from '../../src/db/ports/groups.ts';
 import type { ServiceRepositories } from '../../src/db/ports/services.ts';
 import type { Cluster, Group, GroupSnapshot, Service, Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
@@ -22,6 +28,9 @@ export interface Tables {
   clusters: Record<string, Cluster>;
   /** `metadata <id>`, `admin_metadata <id>`, `glance <id>`. */
   values: Record<string, Values>;
+  imageCache: ImageCacheEntry[];
+  /** What the journal was given beside the entry that is carried. */
+  received: NewEntry[];
   /** `in_use` by `<project> <resource>`. */
   quotas: Record<string, number>;
   /** `<type> <id>` → status. */
@@ -47,7 +56,16 @@ export class FakeResources {
 
   constructor(tables: Partial<Tables> = {}) {
     const resources = { volumes: {}, snapshots: {}, volumeTypes: {}, groups: {}, groupSnapshots: {}, groupTypes: {} };
-    const empty = { ...resources, services: {}, clusters: {}, values: {}, quotas: {}, workers: {} };
+    const empty = {
+      ...resources,
+      services: {},
+      clusters: {},
+      values: {},
+      quotas: {},
+      workers: {},
+      imageCache: [],
+      received: [],
+    };
     this.tables = { ...empty, messages: [], outbox: [], entry: { outcome: null, detail: null }, ...tables };
   }
 
@@ -98,6 +116,7 @@ function repositories(tables: Tables): Record<string, object | undefined> {
     ...(groups(tables) as unknown as Record<string, object>),
     ...(services(tables) as unknown as Record<string, object>),
     journal: {
+      receive: (entries: readonly NewEntry[]) => answer(() => void tables.received.push(...entries)),
       finish: (_claim: unknown, outcome: string, detail: string | null, worked?: WorkedOn) =>
         answer(() => {
           tables.entry = { outcome, detail };
@@ -135,7 +154,9 @@ function resources(tables: Tables): Fakes {
           if (Object.keys(values).length > 0) tables.values[glanceKey(to)] = values;
         }),
       remove: (owner) => answer(() => void Reflect.deleteProperty(tables.values, glanceKey(owner))),
+      replace: (owner, values) => answer(() => void (tables.values[glanceKey(owner)] = { ...values })),
     },
+    imageCache: imageCache(tables),
     quotas: {
       adjust: (project, deltas) =>
         answer(() => {
@@ -147,8 +168,32 @@ function resources(tables: Tables): Fakes {
     workers: {
       create: (type, id, status) => answer(() => void (tables.workers[`${type} ${id}`] = status)),
       drop: (type, id) => answer(() => void Reflect.deleteProperty(tables.workers, `${type} ${id}`)),
+      setStatus: (type, id, status) => answer(() => void (tables.workers[`${type} ${id}`] = status)),
     },
     messages: { create: (message) => answer(() => void tables.messages.push(message)) },
+  };
+}
+
+function imageCache(tables: Tables): Fakes['imageCache'] {
+  const isOf = (row: ImageCacheEntry, of: ImageCacheOf): boolean =>
+    'host' in of ? row.host === of.host : row.cluster_name === of.cluster_name;
+  const all = (of: ImageCacheOf): ImageCacheEntry[] =>
+    tables.imageCache.filter((row) => isOf(row, of)).toSorted((a, b) => (a.last_used < b.last_used ? 1 : -1));
+  return {
+    find: (of, imageId) => answer(() => all(of).find((row) => row.image_id === imageId) ?? null),
+    used: (id) =>
+      answer(() => {
+        tables.imageCache = tables.imageCache.map((row) => (row.id === id ? { ...row, last_used: CLOCK } : row));
+      }),
+    list: (of) => answer(() => all(of)),
+    create: (entry) =>
+      answer(() => void tables.imageCache.push({ ...entry, id: tables.imageCache.length + 100, last_used: CLOCK })),
+    removeByVolume: (volumeId) =>
+      answer(() => {
+        const before = tables.imageCache.length;
+        tables.imageCache = tables.imageCache.filter((row) => row.volume_id !== volumeId);
+        return before - tables.imageCache.length;
+      }),
   };
 }
 
@@ -200,6 +245,7 @@ function volumes(tables: Tables): Fakes['volumes'] {
           .slice(0, limit),
       ),
     get: (id) => answer(() => alive(tables.volumes[id])),
+    create: (row) => answer(() => void (tables.volumes[row.id] = { deleted: false, ...row } as Volume)),
     update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     updateGuarded: (_claim, id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     destroy: (id) =>

@@ -1,4 +1,4 @@
-import type { Snapshot, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
+import type { Snapshot, Timestamp, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
 import type { Claim } from './custody.ts';
 
 /** Cinder's own tables that operations change. Every update sets `updated_at` by the database's clock. */
@@ -8,6 +8,7 @@ export interface ResourceRepositories {
   readonly volumeTypes: VolumeTypeRepository;
   readonly attachments: AttachmentRepository;
   readonly glanceMetadata: GlanceMetadataRepository;
+  readonly imageCache: ImageCacheRepository;
   readonly quotas: QuotaRepository;
   readonly workers: WorkerRepository;
   readonly messages: MessageRepository;
@@ -88,6 +89,39 @@ export interface GlanceMetadataRepository {
   /** Copies what `to` does not have yet, so that doing it again changes nothing. */
   copy(from: GlanceOwner, to: GlanceOwner): Promise<void>;
   remove(owner: GlanceOwner): Promise<void>;
+  /** The owner has exactly these afterwards. */
+  replace(owner: GlanceOwner, values: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** One image that is kept as a volume (`image_volume_cache_entries`). */
+export interface ImageCacheEntry {
+  readonly id: number;
+  readonly host: string;
+  readonly cluster_name: string | null;
+  readonly image_id: string;
+  readonly image_updated_at: Timestamp | null;
+  readonly volume_id: string;
+  /** GiB. */
+  readonly size: number;
+  readonly last_used: Timestamp;
+}
+
+/** Whose entries: upstream tells them apart by the whole of `cluster_name`, or of `host` where there is no cluster. */
+export type ImageCacheOf = { readonly cluster_name: string } | { readonly host: string };
+
+export interface ImageCacheRepository {
+  /** The newest used entry of the image; null: there is none. */
+  find(of: ImageCacheOf, imageId: string): Promise<ImageCacheEntry | null>;
+  /** `last_used` = now. */
+  used(id: number): Promise<void>;
+  /**
+   * All entries, the most recently used first. Inside a transaction they are locked until its end, so that two that
+   * make room do not both count what the other one removes.
+   */
+  list(of: ImageCacheOf): Promise<readonly ImageCacheEntry[]>;
+  create(entry: Omit<ImageCacheEntry, 'id' | 'last_used'>): Promise<void>;
+  /** Answers how many it removed. */
+  removeByVolume(volumeId: string): Promise<number>;
 }
 
 export interface QuotaRepository {

@@ -7,6 +7,7 @@ import { Fence } from './fence.ts';
 import { GlanceMetadata } from './glance-metadata.ts';
 import { GroupSnapshots } from './group-snapshots.ts';
 import { Groups } from './groups.ts';
+import { ImageCache } from './image-cache.ts';
 import { Incarnations } from './incarnations.ts';
 import { Journal } from './journal.ts';
 import { Messages } from './messages.ts';
@@ -37,6 +38,7 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     volumeTypes: new VolumeTypes(session),
     attachments: new Attachments(session),
     glanceMetadata: new GlanceMetadata(session),
+    imageCache: new ImageCache(session),
     groups: new Groups(session),
     groupSnapshots: new GroupSnapshots(session),
     quotas: new Quotas(session, options.snapshotsTakeGigabytes),

@@ -40,6 +40,18 @@ export class GlanceMetadata implements GlanceMetadataRepository {
       [id],
     );
   }
+
+  async replace(owner: GlanceOwner, values: Readonly<Record<string, string>>): Promise<void> {
+    await this.remove(owner);
+    const keys = Object.keys(values);
+    if (keys.length === 0) return;
+    const [column, id] = reference(owner);
+    await this.#session.write(
+      `insert into volume_glance_metadata (created_at, deleted, ${column}, key, value)
+       select ${nowSql}, false, ?::text, w.key, w.value from unnest(?::text[], ?::text[]) as w (key, value)`,
+      [id, keys, Object.values(values)],
+    );
+  }
 }
 
 function reference(owner: GlanceOwner): readonly [column: string, id: string] {

@@ -55,7 +55,7 @@ export function sizeBytes(volume: Volume): number {
 
 /** A volume that has never been available holds nobody's data: what lies there is an interrupted creation's. */
 export function mayReplace(volume: Volume): boolean {
-  return volume.status === 'creating';
+  return volume.status === 'creating' || volume.status === 'downloading';
 }
 
 export function conflict(folder: VolumeFolder, bytes: number): CinderError {

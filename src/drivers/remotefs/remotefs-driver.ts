@@ -9,6 +9,7 @@ import type {
   DriverInfo,
   DriverStats,
   DriverWork,
+  ImageAbility,
   Placement,
   PlacementRequest,
   SnapshotAbility,
@@ -20,6 +21,7 @@ import { cloneVolume } from './clone.ts';
 import { createVolume } from './create-volume.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
+import { imageAbility } from './image.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { chooseShare, type PlacementRules } from './placement.ts';
 import type { Share } from './shares.ts';
@@ -32,6 +34,7 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly info: DriverInfo;
   readonly snapshots?: SnapshotAbility;
   readonly clone?: CloneAbility;
+  readonly image: ImageAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
@@ -46,6 +49,7 @@ export class RemoteFsDriver implements VolumeDriver {
     this.#capacity = new Capacity(parts);
     const { reservedPercentage, maxOverSubscriptionRatio, nfsSnapshotSupport } = parts.options;
     this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
+    this.image = imageAbility(parts);
     if (nfsSnapshotSupport) {
       this.snapshots = {
         create: (snapshot, volume, work) => createSnapshot(parts, snapshot, volume, work),

@@ -81,7 +81,7 @@ async function load(args: Args, ports: OperationPorts, rows: RowLooks): Promise<
   if (!liesOn(backend, group)) return { nothingToDo: `the group belongs to ${String(group.host)}` };
   const members = await volumesOf(group.id, db, rows);
   const sources = new Map<string, VolumeSource | { readonly refusal: CinderError }>();
-  for (const volume of members) sources.set(volume.id, await sourceOf(volume, null, backend, rows));
+  for (const volume of members) sources.set(volume.id, await sourceOf(volume, null, ports, rows));
   return { group, members, sources, refusal: await sourceRefusal(group, members, db, rows) };
 }
 
@@ -102,7 +102,7 @@ async function makeOne(
     throw new CinderError('InvalidVolume', { reason: `it is ${String(volume.status)}, not creating` });
   }
   const placed = await place(volume, scope, ports);
-  return { volume: placed, source, update: await make(placed, source, scope, ports) };
+  return make(placed, source, scope, ports);
 }
 
 /** Step 2. */

@@ -2,9 +2,12 @@ import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
+import type { Repositories } from '../../db/database.ts';
 import { now } from '../../db/ports/resources.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
+import { cacheEvent, settleKept } from '../image-cache.ts';
+import { glanceValues, removeKept } from '../image-volume.ts';
 import { volumeEvents, wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
@@ -15,16 +18,17 @@ import { failureMessage } from '../user-messages.ts';
 import { finishVolume, make, place, sourceLocks } from '../volume-making.ts';
 import type { MadeVolume } from '../volume-making.ts';
 import { ById, Flag } from './arguments.ts';
-import { RequestSpec, bootSource, sourceOf } from './volume-source.ts';
+import { RequestSpec, bootSource, imageLocks, sourceOf } from './volume-source.ts';
 import type { VolumeSource } from './volume-source.ts';
 
 /*
- * create_volume: empty, from a snapshot, from a volume. (From an image or a backup: refused for good, `error`.)
+ * create_volume: empty, from a snapshot, from a volume, from an image. (From a backup: refused for good, `error`.)
  *
  * Locks, all at once: the new volume's `delete_volume` and driver locks (nobody deletes it while it is made); of a
  * snapshot its `delete_snapshot` and the driver locks of its volume, whose chain is read; of a source volume its
  * `delete_volume` and driver locks. A snapshot on top of a chain hurts no reader below it, so the source's other
- * snapshots are not locked. They come from the row, not from the request, which may say something else.
+ * snapshots are not locked. They come from the row, not from the request, which may say something else. Of an image that
+ * the cache may keep: see image-cache.ts.
  *
  * Custody: what a successor finds if the owner ends before, and what it does.
  *
@@ -34,8 +38,13 @@ import type { VolumeSource } from './volume-source.ts';
  *   before 2  provider_location is set: it keeps that place, does not choose again.
  *   2 make    driver.create / clone.create at that place. A complete file is success; what an owner left unfinished
  *             has that owner's tag in its name and is removed by the driver before it looks.
- *   before 3  a complete file, the row `creating`: 2 is found done, 3 follows.
- *   3 settle  one transaction: `available`, launched_at, bootable and glance metadata, workers row gone, events.
+ *             From an image: `downloading` first; downloaded to a file of this owner's on this machine, inspected,
+             converted to an unfinished file on the share, which then takes the volume's name. A successor downloads
+             for itself and does the same again: nobody reads the volume before 3. With the cache a second file is
+             made in the same way, for the volume that is kept; its place is noted before.
+ *   before 3  a complete file, the row `creating` or `downloading`: 2 is found done, or done again, 3 follows.
+ *   3 settle  one transaction: `available`, launched_at, bootable and glance metadata, workers row gone, events, and
+ *             the kept volume with its entry in the cache.
  *
  * A definite failure in 1 or 2: what is at the place is removed, still under the locks, and the row goes back to the
  * scheduler (host and place NULL, the cast in the same transaction), or to `error` with a user message. If it cannot be
@@ -54,6 +63,8 @@ const Args = Type.Object({
 });
 type Args = Static<typeof Args>;
 
+type GlanceValues = Readonly<Record<string, string | null>>;
+
 interface State {
   readonly args: Args;
   readonly volume: Volume;
@@ -65,28 +76,33 @@ export const createVolume: Operation<typeof Args, State, MadeVolume> = {
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
   workerStatus: 'creating',
-  locks: async ({ volume: { id } }, { backend }, rows) => [
-    lockNames.deleteVolume(id),
-    ...backend.driver.locksForVolume(id),
-    ...(await sourceLocks(await rows.volume(id), backend, rows)),
-  ],
+  locks: async ({ volume: { id }, request_spec: spec }, ports, rows) => {
+    const volume = await rows.volume(id);
+    const own = [lockNames.deleteVolume(id), ...ports.backend.driver.locksForVolume(id)];
+    const ofSource = await sourceLocks(volume, ports.backend, rows);
+    return [...own, ...ofSource, ...(await imageLocks(volume, spec, ports, rows))];
+  },
   load,
   async run({ volume, source }, scope, ports) {
     if ('refusal' in source) throw source.refusal;
     if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
     const placed = await place(volume, scope, ports);
-    return { volume: placed, source, update: await make(placed, source, scope, ports) };
+    return make(placed, source, scope, ports);
   },
   settle,
 };
 
-async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
+async function load(args: Args, ports: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
   const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (volume.status !== 'creating') return { nothingToDo: `the volume is ${String(volume.status)}` };
+  if (!isBeingMade(volume)) return { nothingToDo: `the volume is ${String(volume.status)}` };
   if (volume.host === null) return { nothingToDo: 'the volume went back to the scheduler' };
-  if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${volume.host}` };
-  return { args, volume, source: await sourceOf(volume, args.request_spec, backend, rows) };
+  if (!liesOn(ports.backend, volume)) return { nothingToDo: `the volume belongs to ${volume.host}` };
+  return { args, volume, source: await sourceOf(volume, args.request_spec, ports, rows) };
+}
+
+function isBeingMade({ status }: Volume): boolean {
+  return status === 'creating' || status === 'downloading';
 }
 
 /** Step 3, by what the row is now: the steps may have taken hours. */
@@ -98,12 +114,12 @@ async function settle(
 ): Promise<Settlement> {
   const row = await ports.db.volumes.get(state.volume.id);
   if (row === null) return settleGone(state, result, scope, ports);
-  if (row.status !== 'creating' || !liesOn(ports.backend, row)) {
+  if (!isBeingMade(row) || !liesOn(ports.backend, row)) {
     throw new NotSettledError(`volume ${row.id} was changed to ${String(row.status)} by somebody else`);
   }
   return result.ok
     ? settleMade(row, result.value, scope, ports)
-    : settleFailed(state.args, row, toCinderError(result.error), scope, ports);
+    : settleFailed(state, row, toCinderError(result.error), scope, ports);
 }
 
 async function settleMade(row: Volume, made: MadeVolume, scope: Scope, ports: OperationPorts): Promise<Settlement> {
@@ -112,8 +128,11 @@ async function settleMade(row: Volume, made: MadeVolume, scope: Scope, ports: Op
   return {
     outcome: 'done',
     detail: null,
-    apply: (db) => finishVolume(db, row, made, backend),
-    outbox: await events(row, ended, made.source, scope, ports),
+    apply: async (db) => {
+      await finishVolume(db, row, made, backend);
+      await settleCache(db, made, scope, ports);
+    },
+    outbox: [...(await events(row, ended, made, scope, ports)), ...cacheEvents(row, made, scope, ports)],
     after: () => {
       backend.capabilitiesChanged();
     },
@@ -121,15 +140,20 @@ async function settleMade(row: Volume, made: MadeVolume, scope: Scope, ports: Op
 }
 
 async function settleFailed(
-  args: Args,
+  { args, source }: State,
   row: Volume,
   error: CinderError,
   scope: Scope,
   ports: OperationPorts,
 ): Promise<Settlement> {
   const goesBack = mayReschedule(args, error) && (await isRemoved(row, scope, ports));
-  const start = await events(row, null, { kind: 'empty' }, scope, ports);
-  const message = failureMessage('createVolume', row, scope.context, error);
+  const start = await events(row, null, null, scope, ports);
+  const message = failureMessage(
+    isAboutImage(source, error) ? 'imageToVolume' : 'createVolume',
+    row,
+    scope.context,
+    error,
+  );
   scope.log.error({ err: error, rescheduled: goesBack }, 'the volume could not be created');
   return {
     outcome: 'refused',
@@ -159,6 +183,8 @@ async function settleGone(
 ): Promise<Settlement> {
   const volume = result.ok ? result.value.volume : state.volume;
   if (volume.provider_location !== null) await ports.backend.driver.remove(volume, scope.work);
+  const keep = result.ok ? (result.value.from?.keep ?? null) : null;
+  if (keep !== null) await removeKept(keep.row, scope, ports);
   return {
     outcome: 'refused',
     detail: 'the volume was removed from the database while it was being created',
@@ -191,16 +217,40 @@ function schedulerCast(row: Volume, error: CinderError, { wire }: Scope, { messa
 async function events(
   row: Volume,
   ended: Volume | null,
-  source: VolumeSource,
+  made: MadeVolume | null,
   { context }: Scope,
   ports: OperationPorts,
 ): Promise<readonly OutboxMessage[]> {
   const isTarget = row.migration_status?.startsWith('target:') === true;
   if (isTarget && !row.use_quota) return [];
-  const boot = !ports.messages.enabled ? null : bootSource(source);
-  const glance = boot === null ? {} : { glance: await ports.db.glanceMetadata.of(boot.owner) };
+  const glance = made === null || !ports.messages.enabled ? {} : await inherited(made, ports);
   return volumeEvents(ports, context, row.host ?? ports.backend.host, [
     { suffix: 'create.start', volume: row },
     ...(ended === null ? [] : [{ suffix: 'create.end', volume: ended, ...glance }]),
   ]);
+}
+
+/** The glance metadata that the volume is about to have. */
+async function inherited({ source, from }: MadeVolume, { db }: OperationPorts): Promise<{ glance?: GlanceValues }> {
+  if (from !== undefined) return { glance: glanceValues(from.image) };
+  const boot = bootSource(source);
+  return boot === null ? {} : { glance: await db.glanceMetadata.of(boot.owner) };
+}
+
+async function settleCache(db: Repositories, { from }: MadeVolume, scope: Scope, ports: OperationPorts): Promise<void> {
+  if (from === undefined) return;
+  if (from.hit !== null) await db.imageCache.used(from.hit.entry.id);
+  if (from.keep !== null) await settleKept(db, from.keep, scope, ports);
+}
+
+function cacheEvents(row: Volume, { from }: MadeVolume, scope: Scope, ports: OperationPorts): readonly OutboxMessage[] {
+  if (from === undefined || ports.imageCache === null) return [];
+  return from.hit === null
+    ? cacheEvent('miss', from.image.id, row.host, scope, ports)
+    : cacheEvent('hit', from.image.id, from.hit.entry.host, scope, ports);
+}
+
+/** Whether the user is told of the image rather than of the volume. */
+function isAboutImage(source: State['source'], { exception }: CinderError): boolean {
+  return 'kind' in source && source.kind === 'image' && exception.includes('Image');
 }

@@ -1,4 +1,5 @@
 import type { Operation } from '../operation.ts';
+import { copyVolumeToImage } from './copy-volume-to-image.ts';
 import { createGroupFromSrc } from './create-group-from-src.ts';
 import { createGroupSnapshot } from './create-group-snapshot.ts';
 import { createGroup } from './create-group.ts';
@@ -11,6 +12,7 @@ import { deleteVolume } from './delete-volume.ts';
 import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
+import { reimage } from './reimage.ts';
 import { updateGroup } from './update-group.ts';
 
 /** Every RPC cast that this service carries out, in the order of upstream's manager. */
@@ -31,4 +33,6 @@ export const operations: readonly Operation[] = [
   enableReplication,
   disableReplication,
   failoverReplication,
+  copyVolumeToImage,
+  reimage,
 ];

@@ -1,10 +1,15 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
+import { lockNames } from '../../coordination/lock-names.ts';
+import type { LockName } from '../../coordination/lock-names.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { CloneSource } from '../../drivers/volume-driver.ts';
 import type { GlanceOwner } from '../../db/ports/resources.ts';
 import type { Backend } from '../operation.ts';
+import { keptImage, keptVolumeId, mayUseCache } from '../image-cache.ts';
+import type { ImageSource } from '../image-volume.ts';
+import type { OperationPorts } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 
@@ -21,24 +26,26 @@ export const RequestSpec = Type.Optional(
 
 type Spec = Static<typeof RequestSpec> | undefined;
 
-export type VolumeSource = { readonly kind: 'empty' } | CloneSource;
+export type VolumeSource = { readonly kind: 'empty' } | CloneSource | ImageSource;
 
 /** Where the new volume's content comes from; `refusal` where it cannot come. */
 export async function sourceOf(
   volume: Volume,
   spec: Spec,
-  backend: Backend,
+  ports: OperationPorts,
   rows: RowLooks,
 ): Promise<VolumeSource | { readonly refusal: CinderError }> {
+  const { backend } = ports;
   if (volume.snapshot_id !== null) return fromSnapshot(volume.snapshot_id, backend, rows);
   if (volume.source_volid !== null) return fromVolume(volume.source_volid, backend, rows);
+  if (typeof spec?.image_id === 'string') return fromImage(volume, spec.image_id, ports, rows);
   const refusal = specRefusal(spec);
   return refusal === null ? { kind: 'empty' } : { refusal };
 }
 
 /** What the new volume inherits if its source can be booted from. */
 export function bootSource(source: VolumeSource): { readonly owner: GlanceOwner } | null {
-  if (source.kind === 'empty' || !source.volume.bootable) return null;
+  if (source.kind === 'empty' || source.kind === 'image' || !source.volume.bootable) return null;
   return { owner: source.kind === 'snapshot' ? { snapshotId: source.snapshot.id } : { volumeId: source.volume.id } };
 }
 
@@ -64,6 +71,43 @@ async function fromVolume(
   return foreign(volume, backend) ?? { kind: 'volume', volume };
 }
 
+/** An id becomes a part of URLs, of a lock's name and of file names. */
+const imageIdPattern = /^[0-9a-fA-F-]{36}$/;
+
+async function fromImage(
+  volume: Volume,
+  imageId: string,
+  ports: OperationPorts,
+  rows: RowLooks,
+): Promise<ImageSource | { readonly refusal: CinderError }> {
+  const refuse = (reason: string): { readonly refusal: CinderError } => ({
+    refusal: new CinderError('ImageUnacceptable', { image_id: imageId, reason }),
+  });
+  if (!imageIdPattern.test(imageId)) return refuse('its id is no uuid');
+  if (volume.encryption_key_id !== null) return refuse('encrypted volumes cannot be made from images here yet');
+  return { kind: 'image', imageId, kept: mayUseCache(ports, volume) ? await keptImage(volume, imageId, rows) : null };
+}
+
+/**
+ * With the cache: of a kept image the locks of its volume, from which is cloned; else the image's own, under which it is
+ * kept, and those of the volume that will keep it.
+ */
+export async function imageLocks(
+  volume: Volume | null,
+  spec: Spec,
+  ports: OperationPorts,
+  rows: RowLooks,
+): Promise<readonly LockName[]> {
+  const imageId = spec?.image_id;
+  if (volume === null || typeof imageId !== 'string' || !imageIdPattern.test(imageId)) return [];
+  const hasSource = volume.snapshot_id !== null || volume.source_volid !== null;
+  if (hasSource || !mayUseCache(ports, volume)) return [];
+  const kept = await keptImage(volume, imageId, rows);
+  const { driver } = ports.backend;
+  if (kept !== null) return [lockNames.deleteVolume(kept.volume.id), ...driver.locksForVolume(kept.volume.id)];
+  return [lockNames.image(imageId), ...driver.locksForVolume(keptVolumeId(volume.id, imageId))];
+}
+
 /** A source on another backend is out of this driver's reach; the scheduler may choose better. */
 function foreign(source: Volume, backend: Backend): { readonly refusal: CinderError } | null {
   if (liesOn(backend, source)) return null;
@@ -75,7 +119,6 @@ function foreign(source: Volume, backend: Backend): { readonly refusal: CinderEr
 function specRefusal(spec: Spec): CinderError | null {
   const refuse = (reason: string): CinderError => new CinderError('ImageCopyFailure', { reason });
   if (spec === undefined) return refuse('the request that told the source of the volume is lost');
-  if (typeof spec?.image_id === 'string') return refuse('volumes from images are not supported by this service');
   if (typeof spec?.backup_id === 'string') return refuse('volumes from backups are not supported by this service');
   return null;
 }

@@ -2,10 +2,11 @@ import { lockNames } from '../../../../src/coordination/lock-names.ts';
 import type { LockName } from '../../../../src/coordination/lock-names.ts';
 import type { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
-import type { CloneSource, VolumeDriver } from '../../../../src/drivers/volume-driver.ts';
+import type { CloneSource, ImageAbility, InspectedImage, VolumeDriver } from '../../../../src/drivers/volume-driver.ts';
 import { SHARE } from './rows.ts';
 
-type Step = 'place' | 'create' | 'remove' | 'clone' | 'snapshots.create' | 'snapshots.remove';
+type Step =
+  'place' | 'create' | 'remove' | 'clone' | 'snapshots.create' | 'snapshots.remove' | 'image.write' | 'image.read';
 
 /**
  * A share as a map of names to contents. Every method gives the same end state however often it is called, as the port
@@ -48,6 +49,16 @@ export class FakeDriver implements VolumeDriver {
         this.#make(volume, `copy of ${from}`);
         return { adminMetadata: { format: 'raw' } };
       }),
+  };
+
+  readonly image: ImageAbility = {
+    format: 'raw',
+    write: (volume: Volume, image: InspectedImage) =>
+      this.#step('image.write', volume.id, [volume.id], () => {
+        this.#make(volume, `image ${image.path}`);
+        return { adminMetadata: { format: 'raw' } };
+      }),
+    read: (volume: Volume) => this.#step('image.read', volume.id, [volume.id], () => undefined),
   };
 
   locksForVolume(volumeId: string): readonly LockName[] {

@@ -13,7 +13,9 @@ import { operations } from '../../../../src/volume/operations/index.ts';
 import { Provisioned } from '../../../../src/volume/provisioned.ts';
 import { RowLooks } from '../../../../src/volume/row-looks.ts';
 import { FakeResources, type Tables } from '../../../support/fake-resources.ts';
+import type { ImageCacheSettings } from '../../../../src/volume/image-cache.ts';
 import { FakeDriver } from './fake-driver.ts';
+import { FakeImages } from './fake-images.ts';
 import { HOST } from './rows.ts';
 
 export interface WorldOptions {
@@ -23,12 +25,14 @@ export interface WorldOptions {
   readonly cluster?: string;
   readonly noSnapshotGbQuota?: boolean;
   readonly notifies?: boolean;
+  readonly imageCache?: ImageCacheSettings;
 }
 
 /** One replica with a database and a share, and a door as narrow as can be: what it gives back it takes up again. */
 export class World {
   readonly db: FakeResources;
   readonly driver = new FakeDriver();
+  readonly images = new FakeImages();
   readonly ports: OperationPorts;
   /** The locks of the last run, sorted. */
   locks: readonly LockName[] = [];
@@ -56,6 +60,8 @@ export class World {
       db: this.db.statements,
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
+      images: this.images,
+      imageCache: options.imageCache ?? null,
       provisioned: new Provisioned(this.db.statements.volumes, { nowMs: () => 0 }),
       settings,
     };
