@@ -53,7 +53,7 @@ export class OurSide implements Side {
     const port = await freePort();
     const file = await this.#configure(context, host, port);
     const { cpuProf } = this.#options;
-    const flags = cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProf}`];
+    const flags = [...nodeFlags, ...(cpuProf === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${cpuProf}`])];
     const since = performance.now();
     let readyMs = 0;
     const process = await startServerProcess({
@@ -91,6 +91,8 @@ export class OurSide implements Side {
 }
 
 const nodePath = process.execPath;
+/** Those of the installed program's first line. */
+const nodeFlags = readFileSync(join(root, 'bin/cinder-volume-aa'), 'utf8').split('\n', 1)[0]?.split(' ').slice(3) ?? [];
 
 /** Asks every few milliseconds for half a second, then lets the caller see whether the process still lives. */
 async function untilReady(url: string): Promise<void> {

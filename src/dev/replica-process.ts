@@ -35,7 +35,8 @@ const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
 /** Starts the process; `ready` waits for its service. */
 export async function startReplica(options: ReplicaOptions): Promise<ReplicaProcess> {
   const [launcher = '', ...prefix] = dieWithParent;
-  const argv = [...prefix, process.execPath, options.program, '--config-file', options.configFile];
+  const node = [process.execPath, ...process.execArgv, options.program];
+  const argv = [...prefix, ...node, '--config-file', options.configFile];
   const log = await open(options.logFile, 'a');
   try {
     // A session of its own: a terminal's ^C is for us, and reaches the replica as the SIGTERM of an orderly stop.
