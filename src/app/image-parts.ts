@@ -14,7 +14,7 @@ import { GlanceServers } from '../openstack/glance-servers.ts';
 import { HttpClient } from '../openstack/http-client.ts';
 import { KeystoneSession } from '../openstack/keystone-session.ts';
 import { parseCatalogInfo } from '../openstack/service-catalog.ts';
-import type { ImageCacheSettings } from '../volume/image-cache.ts';
+import type { ImageCacheSettings } from '../volume/operation.ts';
 
 /** Silence that is borne where no option says so: Glance says nothing while it stores an image. */
 const glanceIdleMs = 600_000;

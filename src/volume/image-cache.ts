@@ -6,7 +6,7 @@ import { elevated } from '../domain/context.ts';
 import type { Timestamp, Volume } from '../domain/rows.ts';
 import type { ImageMeta } from '../images/image-service.ts';
 import { LOST_REQUESTS, lostEntry } from './lost-requests.ts';
-import type { Backend, OperationPorts, Scope } from './operation.ts';
+import type { Backend, ImageCacheSettings, OperationPorts, Scope } from './operation.ts';
 import type { OutboxMessage } from '../db/ports/custody.ts';
 import type { RowLooks } from './row-looks.ts';
 import { typeNameOf } from './row-moves.ts';
@@ -22,16 +22,6 @@ import { typeNameOf } from './row-moves.ts';
  * - Row, entry, quota and what must go to make room are written with the settlement: there is no kept volume without
  *   its entry.
  */
-
-/** The options of one backend's cache. */
-export interface ImageCacheSettings {
-  /** GiB; 0: no limit. */
-  readonly maxSizeGb: number;
-  /** 0: no limit. */
-  readonly maxCount: number;
-  /** `cinder_internal_tenant_*`. */
-  readonly tenant: { readonly projectId: string; readonly userId: string };
-}
 
 /** An image that is kept as a volume. */
 export interface KeptImage {

@@ -12,7 +12,6 @@ import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
 import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
-import type { ImageCacheSettings } from './image-cache.ts';
 
 /** One enabled backend of this replica, as operations see it. */
 export interface Backend {
@@ -36,6 +35,16 @@ export interface Backend {
 
 /** What an operation works on: the name of an upstream object, as in the workers table. */
 export type ResourceType = 'Volume' | 'Snapshot' | 'Group' | 'GroupSnapshot' | 'Service';
+
+/** The options of one backend's cache of images that are kept as volumes. */
+export interface ImageCacheSettings {
+  /** GiB; 0: no limit. */
+  readonly maxSizeGb: number;
+  /** 0: no limit. */
+  readonly maxCount: number;
+  /** `cinder_internal_tenant_*`. */
+  readonly tenant: { readonly projectId: string; readonly userId: string };
+}
 
 /** What every operation is given. */
 export interface OperationPorts {

@@ -1,4 +1,4 @@
-import { boolean, defineOptions, seconds, string, type Values } from '../option.ts';
+import { boolean, defineOptions, seconds, string } from '../option.ts';
 
 /** keystoneauth's options, as they stand in every section that holds credentials. */
 function authDrafts(where: string) {
@@ -68,6 +68,3 @@ export const serviceUserOptions = defineOptions('service_user', {
     help: "Whether a token of the service user goes along with a user's own token, so that a request that takes long is served although the user's token has expired.",
   }),
 });
-
-/** One section's credentials. */
-export type AuthOptions = Values<typeof keystoneAuthtokenOptions>;

@@ -8,12 +8,18 @@ import type { JsonObject } from '../../../../src/domain/json.ts';
 import { AppError, toError } from '../../../../src/kernel/errors.ts';
 import { silentLogger } from '../../../../src/log/logger.ts';
 import type { MessageMaker } from '../../../../src/rpc/notifier.ts';
-import type { Backend, NothingToDo, Operation, OperationPorts, Scope } from '../../../../src/volume/operation.ts';
+import type {
+  Backend,
+  ImageCacheSettings,
+  NothingToDo,
+  Operation,
+  OperationPorts,
+  Scope,
+} from '../../../../src/volume/operation.ts';
 import { operations } from '../../../../src/volume/operations/index.ts';
 import { Provisioned } from '../../../../src/volume/provisioned.ts';
 import { RowLooks } from '../../../../src/volume/row-looks.ts';
 import { FakeResources, type Tables } from '../../../support/fake-resources.ts';
-import type { ImageCacheSettings } from '../../../../src/volume/image-cache.ts';
 import { FakeDriver } from './fake-driver.ts';
 import { FakeImages } from './fake-images.ts';
 import { HOST } from './rows.ts';
