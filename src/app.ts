@@ -22,7 +22,7 @@ import type { BackendUnit } from './service/backend-unit.ts';
 import { Backends } from './service/backends.ts';
 import type { VolumeRpcVersion } from './service/identity.ts';
 import { createDoor } from './volume/create-door.ts';
-import type { CustodyTimings } from './volume/custody-options.ts';
+import type { CustodyTimings, Failpoints } from './volume/custody-options.ts';
 import type { OperationPorts } from './volume/operation.ts';
 import { operations } from './volume/operations/index.ts';
 import { Provisioned } from './volume/provisioned.ts';
@@ -39,10 +39,11 @@ export interface Replica {
 
 /**
  * The composition root: builds every part, hands each what it needs, and orders their lives. No logic lives here.
+ * `failpoints` are the fault laboratory's alone.
  *
  *     database → broker → coordinator → backends → door → consumers → http → take-over, reconciliation
  */
-export function createReplica(config: Config, log: Log, version: string): Replica {
+export function createReplica(config: Config, log: Log, version: string, failpoints?: Failpoints): Replica {
   const { settings } = config;
   const named = (name: string): Logger => log.logger.child({ logger: `cinder_volume_aa.${name}` });
   const clock = new BootClock();
@@ -62,6 +63,7 @@ export function createReplica(config: Config, log: Log, version: string): Replic
     slots: settings.service.executorThreadPoolSize,
     timings: timingsOf(settings),
     log: named('volume'),
+    ...(failpoints === undefined ? {} : { failpoints }),
   });
   const { door } = custody;
   const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, logs: log };

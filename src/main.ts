@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { daemonUsage, parseDaemonArguments, UsageError } from './cli/daemon-arguments.ts';
 import { messageOf } from './kernel/errors.ts';
+import type { Failpoints } from './volume/custody-options.ts';
 
 /**
  * argv → command. The only file that ends the process or listens to its signals. Commands are loaded when they are
@@ -34,7 +35,14 @@ async function daemon(argv: readonly string[]): Promise<number> {
       process.on('SIGHUP', listener);
     },
   };
-  return runDaemon(argv, { signals, complain, version: version() });
+  return runDaemon(argv, { signals, complain, version: version(), failpoints: await testFailpoints() });
+}
+
+/** Only where the fault laboratory has set one of its variables. */
+async function testFailpoints(): Promise<Failpoints | undefined> {
+  if (!Object.keys(process.env).some((name) => name.startsWith('CINDER_VOLUME_AA_TEST_'))) return undefined;
+  const { failpointsOf } = await import('./dev/failpoints.ts');
+  return failpointsOf(process.env);
 }
 
 async function command(argv: readonly string[]): Promise<number> {

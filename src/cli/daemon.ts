@@ -5,6 +5,7 @@ import { planReload } from '../config/reload.ts';
 import { warningText } from '../config/warning.ts';
 import { messageOf, toError } from '../kernel/errors.ts';
 import { createLogger, type Log } from '../log/create-logger.ts';
+import type { Failpoints } from '../volume/custody-options.ts';
 import { logOptions } from './config-log.ts';
 import { parseDaemonArguments } from './daemon-arguments.ts';
 
@@ -14,11 +15,16 @@ export interface DaemonSignals {
   onHangup(listener: () => void): void;
 }
 
+export interface DaemonIo {
+  readonly signals: DaemonSignals;
+  readonly complain: (line: string) => void;
+  readonly version: string;
+  /** Of the fault laboratory; undefined in production. */
+  readonly failpoints?: Failpoints | undefined;
+}
+
 /** Runs one replica until it is told to stop. Resolves with the exit code: 0 clean, 1 the start failed. */
-export async function runDaemon(
-  argv: readonly string[],
-  io: { signals: DaemonSignals; complain: (line: string) => void; version: string },
-): Promise<number> {
+export async function runDaemon(argv: readonly string[], io: DaemonIo): Promise<number> {
   const { complain } = io;
   const load: LoadOptions = parseDaemonArguments(argv);
   const config = await usableConfig(load, complain);
@@ -32,7 +38,8 @@ export async function runDaemon(
   }
   for (const warning of config.warnings) log.logger.warn({}, warningText(warning));
   try {
-    return await serve(config, load, log, io.signals, io.version);
+    if (io.failpoints !== undefined) log.logger.warn({}, 'failpoints are armed: this process is for tests only');
+    return await serve(config, load, log, io);
   } finally {
     await log.close();
   }
@@ -59,13 +66,8 @@ async function usableConfig(load: LoadOptions, complain: (line: string) => void)
   }
 }
 
-async function serve(
-  config: Config,
-  load: LoadOptions,
-  log: Log,
-  signals: DaemonSignals,
-  version: string,
-): Promise<number> {
+async function serve(config: Config, load: LoadOptions, log: Log, io: DaemonIo): Promise<number> {
+  const { signals, version, failpoints } = io;
   const terminated = new AbortController();
   const force = new AbortController();
   const stopAsked = new Promise<void>((resolve) => {
@@ -76,7 +78,7 @@ async function serve(
       resolve();
     });
   });
-  const replica = createReplica(config, log, version);
+  const replica = createReplica(config, log, version, failpoints);
   handleHangups(config, load, log, signals);
   try {
     await replica.start(terminated.signal);

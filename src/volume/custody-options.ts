@@ -1,6 +1,6 @@
 import type { Coordinator } from '../coordination/coordinator.ts';
 import type { Database } from '../db/database.ts';
-import type { NewIncarnation } from '../db/ports/custody.ts';
+import type { Claim, NewIncarnation } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -19,9 +19,10 @@ export interface RequestCodec {
 }
 
 /**
- * Called between any two steps with the step's name; tests stop the process there. It must do nothing in production.
+ * Called between any two steps with the step's name and, once there is one, the claim that it stands on; tests stop the
+ * process there. It must do nothing in production.
  */
-export type Failpoints = (name: string) => Promise<void>;
+export type Failpoints = (name: string, claim?: Claim) => Promise<void>;
 
 export const noFailpoints: Failpoints = () => Promise.resolve();
 

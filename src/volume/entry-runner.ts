@@ -119,7 +119,7 @@ export class EntryRunner {
       lease.assertHeld();
       const claim = await this.#claim(runnable, lease.names);
       if (claim === null) return 'ended-before';
-      await this.#options.failpoints('claimed');
+      await this.#options.failpoints('claimed', claim);
       return await this.#load(runnable, { lease, claim, slot, signal: steps.signal });
     } finally {
       slot.close();
@@ -143,7 +143,7 @@ export class EntryRunner {
     const names = sortLockNames(await operation.locks(args, ports, rows));
     if (!sameNames(held.lease.names, names)) return names;
     const state = await operation.load(args, ports, rows);
-    await this.#options.failpoints('loaded');
+    await this.#options.failpoints('loaded', held.claim);
     return this.#steps(runnable, held, state);
   }
 
@@ -154,10 +154,10 @@ export class EntryRunner {
     const settlement = isNothingToDo(state)
       ? idle(state)
       : await operation.settle(state, await result(operation, state, scope, ports), scope, ports);
-    await failpoints('ran');
+    await failpoints('ran', held.claim);
     await settle({ db, owner, settlement, worked: workedOn(runnable), ...held });
     if (settlement.outbox.length > 0) this.#options.onOutbox();
-    await failpoints('settled');
+    await failpoints('settled', held.claim);
     afterwards(settlement, log);
     return isNothingToDo(state) ? 'nothing-to-do' : settlement.outcome;
   }

@@ -60,12 +60,12 @@ function createDriverWork(options: ScopeOptions): DriverWork {
     provableUntilMs: () => lease.provableUntilMs,
     ownerTag: ownerTag(claim),
     commitPoint: async (name) => {
-      await failpoints(`commit:${name}`);
+      await failpoints(`commit:${name}`, claim);
       assertOurs(options);
       await db.fence.check(claim.tokens, claim);
       // The database's answer may have taken longer than the proof lasts.
       assertOurs(options);
-      await failpoints(`committing:${name}`);
+      await failpoints(`committing:${name}`, claim);
     },
     snapshotsOf: (volumeId) => db.snapshots.ofVolume(volumeId),
     log: options.log,
