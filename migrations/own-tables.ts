@@ -68,3 +68,12 @@ export const servedBackends: Migration = {
     `alter table ${own('aa_incarnation')} add column if not exists serves text not null default '[]'`,
   ],
 };
+
+/** Whether a run of a process holds the lock in its own name by which others see that it and they exclude one another. */
+export const heldProbes: Migration = {
+  name: '20260104-held-probes',
+  scope: 'own',
+  statements: ({ own }) => [
+    `alter table ${own('aa_incarnation')} add column if not exists holds_probe boolean not null default false`,
+  ],
+};

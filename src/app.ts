@@ -10,6 +10,7 @@ import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import type { Config } from './config/load.ts';
 import type { Settings } from './config/options/index.ts';
 import { createCoordinator } from './coordination/create.ts';
+import { Meet } from './coordination/meet.ts';
 import type { Database } from './db/database.ts';
 import { openDatabase } from './db/open-database.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -41,7 +42,7 @@ export interface Replica {
  * The composition root: builds every part, hands each what it needs, and orders their lives. No logic lives here.
  * `failpoints` are the fault laboratory's alone.
  *
- *     database → broker → coordinator → backends → door → consumers → http → take-over, reconciliation
+ *     database → broker → coordinator → backends → door → members → consumers → http → take-over, reconciliation
  */
 export function createReplica(config: Config, log: Log, version: string, failpoints?: Failpoints): Replica {
   const { settings } = config;
@@ -50,11 +51,21 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
   const messaging = createMessaging(settings, named('rpc'));
   const locks = { ...coordinatorOptions(settings), clock, log: named('coordination') };
-  const coordinator = new MeasuredCoordinator(createCoordinator(locks));
+  const unmeasured = createCoordinator(locks);
+  const coordinator = new MeasuredCoordinator(unmeasured);
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const serves = units.map(({ workOf }) => workOf);
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };
+  const meet = new Meet({
+    coordinator: unmeasured,
+    incarnations: db.incarnations,
+    self: incarnation,
+    intervalMs: settings.coordination.meetIntervalMs,
+    presumedDeadAfterMs: settings.activeActive.presumedDeadAfterMs,
+    clock,
+    log: locks.log,
+  });
   const backends = new Backends(units, named('service'));
   const images = createImages({ settings, incarnation: incarnation.id, db, clock, log: named('images') });
   const ports = portsOf(units, db, messaging, { config, images }, clock);
@@ -69,10 +80,18 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, logs: log };
   const consumers = new Consumers({ ...serving, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
-  const looks = { config, incarnation, db, coordinator, backends, units, door, consuming };
+  const looks = { config, incarnation, db, coordinator, meet, backends, units, door, consuming };
   const http = createHttp({ ...looks, log: named('http') });
   const servers = [db, ...messaging.transports, coordinator, ...images.components];
-  const parts: readonly Component[] = [...servers, backends, ...custody.before, consumers, http, ...custody.background];
+  const parts: readonly Component[] = [
+    ...servers,
+    backends,
+    ...custody.before,
+    meet,
+    consumers,
+    http,
+    ...custody.background,
+  ];
   const lifecycle = new Lifecycle(parts, (event) =>
     log.logger.debug({ ...event }, `${event.component} ${event.event}`),
   );

@@ -1,4 +1,5 @@
 import type { Config } from '../config/load.ts';
+import type { Meet } from '../coordination/meet.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { EventLoopDelay } from '../kernel/event-loop-delay.ts';
@@ -16,6 +17,7 @@ export interface HealthSources {
   readonly incarnation: { readonly id: string; readonly host: string; readonly pid: number; readonly version: string };
   readonly db: Database;
   readonly coordinator: MeasuredCoordinator;
+  readonly meet: Meet;
   readonly backends: Backends;
   readonly units: readonly BackendUnit[];
   readonly door: Door;
@@ -26,7 +28,7 @@ export interface HealthSources {
 
 /** The server for probes, metrics and status. */
 export function createHttp(sources: HealthSources): HttpServer {
-  const { config, db, coordinator, backends, consuming, log } = sources;
+  const { config, db, coordinator, meet, backends, consuming, log } = sources;
   const { health } = config.settings;
   const loopDelay = new EventLoopDelay();
   return new HttpServer({
@@ -37,6 +39,7 @@ export function createHttp(sources: HealthSources): HttpServer {
       { name: 'rpc', check: consuming },
       { name: 'database', check: () => db.health() },
       { name: 'coordinator', check: () => coordinator.health() },
+      { name: 'members', check: () => meet.health() },
       { name: 'backends', check: () => backends.health() },
     ],
     metrics: createMetrics(sources, loopDelay),
@@ -44,7 +47,7 @@ export function createHttp(sources: HealthSources): HttpServer {
   });
 }
 
-function createMetrics({ door, coordinator, units }: HealthSources, loopDelay: EventLoopDelay): Metrics {
+function createMetrics({ door, coordinator, meet, units }: HealthSources, loopDelay: EventLoopDelay): Metrics {
   const jobs = (running: boolean): number =>
     door.status().filter(({ state }) => (state === 'running') === running).length;
   const metrics = new Metrics({
@@ -52,6 +55,7 @@ function createMetrics({ door, coordinator, units }: HealthSources, loopDelay: E
     parked: () => jobs(false),
     locksHeld: () => coordinator.local().held.length,
     locksWaitedFor: () => coordinator.local().waiting.length,
+    members: () => meet.members(),
     backends: () => units.map((unit) => ({ backend: unit.host, ready: unit.ready() })),
     shares: () => units.flatMap(sharesOf),
     loopDelay: () => loopDelay.read(),
@@ -66,12 +70,13 @@ function sharesOf(unit: BackendUnit): readonly ShareFigures[] {
 }
 
 /** `/v1/status`. */
-function statusOf({ incarnation, units, door, coordinator, config }: HealthSources): JsonObject {
+function statusOf({ incarnation, units, door, coordinator, meet, config }: HealthSources): JsonObject {
   const { held, waiting } = coordinator.local();
   return {
     replica: { ...incarnation },
     cluster: config.settings.service.cluster,
     coordination: { ...coordinator.guarantees },
+    members: meet.members().map((member) => ({ ...member, serves: [...member.serves] })),
     backends: units.map((unit) => ({
       name: unit.name,
       host: unit.host,

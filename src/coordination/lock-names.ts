@@ -54,6 +54,13 @@ export const lockNames = {
   /** Ours alone: setting up a backend (mounts, NAS security) is done by one replica at a time. */
   backendSetup: (backend: string): LockName =>
     lockName(`aa-setup-${backend}`.slice(0, longestWireName - wirePrefix.length)),
+  /**
+   * Ours alone: each run of a process holds the one in its own name, so that others can see that they are kept out.
+   * Without hyphens, or `cinder-manage util clean_locks` would take it for a removed volume's and unlink its file.
+   */
+  meet: (incarnationId: string): LockName => lockName(`aa-meet-${incarnationId.replaceAll('-', '')}`),
+  /** Ours alone: never held for longer than a round trip, to see that the lock service answers. */
+  meetControl: lockName('aa-meet-control'),
 } as const;
 
 /** Every name once, in the one order in which everybody takes them (code units, as Python sorts str). */

@@ -16,6 +16,8 @@ export interface MetricSources {
   parked(): number;
   locksHeld(): number;
   locksWaitedFor(): number;
+  /** The other members that serve a backend of ours. */
+  members(): readonly { readonly meeting: 'meets' | 'apart' | 'unsure' }[];
   backends(): readonly { readonly backend: string; readonly ready: boolean }[];
   shares(): readonly ShareFigures[];
   loopDelay(): LoopDelay;
@@ -56,6 +58,7 @@ export class Metrics {
     this.#gauge('operations_parked', 'Operations that wait for a lock or for somebody else.', () => sources.parked());
     this.#gauge('locks_held', 'Locks that this process holds.', () => sources.locksHeld());
     this.#gauge('locks_waited_for', 'Locks that this process waits for.', () => sources.locksWaitedFor());
+    this.#addMembers(sources);
     this.#addBackends(sources);
     this.#addShares(sources);
     this.#addProcess(sources);
@@ -104,6 +107,16 @@ export class Metrics {
 
   text(): Promise<string> {
     return this.#registry.metrics();
+  }
+
+  #addMembers(sources: MetricSources): void {
+    const help = 'Other members that serve a backend of ours: kept out by our locks, not kept out, or not known yet.';
+    this.#labelled('members', help, ['meeting'], (set) => {
+      const members = sources.members();
+      for (const meeting of ['meets', 'apart', 'unsure'] as const) {
+        set({ meeting }, members.filter((member) => member.meeting === meeting).length);
+      }
+    });
   }
 
   #addBackends(sources: MetricSources): void {

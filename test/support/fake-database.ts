@@ -22,7 +22,10 @@ interface Tables {
   entries: Map<string, Row>;
   tokens: Map<string, bigint>;
   outbox: Map<string, { message: OutboxMessage; owner: string }>;
-  beats: Map<string, { host: string; pid: number; version: string; serves: readonly string[]; atMs: number }>;
+  beats: Map<
+    string,
+    { host: string; pid: number; version: string; serves: readonly string[]; holdsProbe: boolean; atMs: number }
+  >;
   volumes: Map<string, Volume>;
   snapshots: Map<string, Snapshot>;
   workers: Map<string, string>;
@@ -289,12 +292,20 @@ function custody(run: Run): CustodyRepositories {
     },
     incarnations: {
       register: ({ id, ...rest }) =>
-        run('incarnations.register', (tables) => void tables.beats.set(id, { ...rest, atMs: performance.now() })),
+        run(
+          'incarnations.register',
+          (tables) => void tables.beats.set(id, { ...rest, holdsProbe: false, atMs: performance.now() }),
+        ),
       beat: (id) =>
         run('incarnations.beat', (tables) => {
           const row = tables.beats.get(id);
           if (row === undefined) throw new DatabaseError('no such incarnation', { outcome: 'failed' });
           row.atMs = performance.now();
+        }),
+      setProbe: (id, holds) =>
+        run('incarnations.setProbe', (tables) => {
+          const row = tables.beats.get(id);
+          if (row !== undefined) row.holdsProbe = holds;
         }),
       list: () =>
         run('incarnations.list', (tables) =>

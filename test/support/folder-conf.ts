@@ -2,6 +2,8 @@ interface Places {
   readonly host: string;
   /** Where the replica keeps its state, and all replicas their locks. */
   readonly dir: string;
+  /** Another folder for the locks. */
+  readonly locks?: string;
   readonly share: string;
   readonly healthPort: number;
   /** `amqp://…` */
@@ -14,7 +16,7 @@ interface Places {
  * The `cinder.conf` of one replica of the cluster `aa`, with one backend, `folder`, on a shared folder. Cinder's Python
  * code reads it as well: the options of the one are unknown to the other, and do it no harm.
  */
-export function folderConf({ host, dir, share, healthPort, rabbitUrl, databaseUrl }: Places): string {
+export function folderConf({ host, dir, locks, share, healthPort, rabbitUrl, databaseUrl }: Places): string {
   return `[DEFAULT]
 host = ${host}
 cluster = aa
@@ -28,7 +30,8 @@ rpc_response_timeout = 20
 connection = ${databaseUrl.replace(/^postgres(ql)?:/, 'postgresql+psycopg2:')}
 
 [coordination]
-backend_url = file://${dir}/locks
+backend_url = file://${locks ?? `${dir}/locks`}
+meet_interval = 1
 
 [health]
 port = ${healthPort}

@@ -139,11 +139,15 @@ export interface NewIncarnation {
 export interface Incarnation extends NewIncarnation {
   readonly startedAt: string;
   readonly beatAgeMs: number;
+  /** By its own word: it holds its probe lock, which nobody else can take who locks where it does. */
+  readonly holdsProbe: boolean;
 }
 
 export interface IncarnationRepository {
   register(incarnation: NewIncarnation): Promise<void>;
   beat(id: string): Promise<void>;
+  /** Says whether `id` holds its probe lock; nothing where it has no row. */
+  setProbe(id: string, holds: boolean): Promise<void>;
   list(): Promise<readonly Incarnation[]>;
   /** A clean end; also removes rows that have been silent for a day. */
   remove(id: string): Promise<void>;

@@ -36,9 +36,17 @@ export class Incarnations implements IncarnationRepository {
     if (count === 0) throw new DatabaseError(`the incarnation ${id} has no row any more`, { outcome: 'failed' });
   }
 
+  async setProbe(id: string, holds: boolean): Promise<void> {
+    await this.#session.write(
+      `update ${this.#names.incarnation} set holds_probe = ? where id = ? and holds_probe is distinct from ?`,
+      [holds, id, holds],
+    );
+  }
+
   async list(): Promise<readonly Incarnation[]> {
     const rows = await this.#session.read<Omit<Incarnation, 'serves'> & { readonly serves: string }>(
-      `select id, host, pid, version, serves, started_at as "startedAt", ${ageMsSql('beat_at')} as "beatAgeMs"
+      `select id, host, pid, version, serves, started_at as "startedAt", ${ageMsSql('beat_at')} as "beatAgeMs",
+         holds_probe as "holdsProbe"
        from ${this.#names.incarnation} order by started_at, id`,
     );
     return rows.map((row) => ({ ...row, serves: JSON.parse(row.serves) as readonly string[] }));

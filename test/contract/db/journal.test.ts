@@ -287,7 +287,9 @@ describe('incarnations', () => {
     await fixture.sql(`update aa_incarnation set beat_at = beat_at - interval '5 seconds'`);
     expect(one(await fixture.db.incarnations.list()).beatAgeMs).toBeGreaterThanOrEqual(5000);
     await fixture.db.incarnations.beat(a);
-    expect(one(await fixture.db.incarnations.list())).toMatchObject(incarnation(a));
+    expect(one(await fixture.db.incarnations.list())).toMatchObject({ ...incarnation(a), holdsProbe: false });
+    await fixture.db.incarnations.setProbe(a, true);
+    expect(one(await fixture.db.incarnations.list()).holdsProbe).toBe(true);
     expect(one(await fixture.db.incarnations.list()).beatAgeMs).toBeLessThan(5000);
     await fixture.db.incarnations.register(incarnation('long ago'));
     await fixture.sql(`update aa_incarnation set beat_at = beat_at - interval '25 hours' where id = 'long ago'`);

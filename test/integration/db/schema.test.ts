@@ -63,8 +63,8 @@ describe('db sync', () => {
   });
 
   it("makes Cinder's tables name by name and type by type, once", async () => {
-    expect((await checkDatabase(url)).problems).toHaveLength(3);
-    expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 3 } });
+    expect((await checkDatabase(url)).problems).toHaveLength(4);
+    expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 4 } });
     expect(await tablesOf(url)).toEqual(reference);
     expect(await syncDatabase(url)).toEqual({ upstreamOwned: false, applied: [] });
     expect(await checkDatabase(url)).toEqual({ upstreamOwned: false, problems: [] });
@@ -95,6 +95,7 @@ describe('three processes that sync one empty database at once', () => {
       '20260101-cinder-zed',
       '20260102-own-tables',
       '20260103-served-backends',
+      '20260104-held-probes',
     ]);
     expect(await tablesOf(url)).toEqual(reference);
     expect(await rows(url, 'select count(*)::int as n from volume_types')).toEqual([{ n: 1 }]);
@@ -119,7 +120,7 @@ describe("a database that upstream's alembic owns", () => {
     const before = await tablesOf(url);
     expect(await syncDatabase(url)).toEqual({
       upstreamOwned: true,
-      applied: ['20260102-own-tables', '20260103-served-backends'],
+      applied: ['20260102-own-tables', '20260103-served-backends', '20260104-held-probes'],
     });
     expect(await tablesOf(url)).toEqual(before);
     expect((await tablesOf(url, '^aa_')).map(({ table }) => table)).toEqual([

@@ -8,6 +8,7 @@ const quiet: MetricSources = {
   parked: () => 2,
   locksHeld: () => 5,
   locksWaitedFor: () => 1,
+  members: () => [{ meeting: 'meets' }, { meeting: 'meets' }, { meeting: 'apart' }],
   backends: () => [
     { backend: 'nfs1', ready: true },
     { backend: 'nfs2', ready: false },
@@ -54,6 +55,9 @@ describe('metrics', () => {
         'cinder_volume_aa_operations_parked 2',
         'cinder_volume_aa_locks_held 5',
         'cinder_volume_aa_locks_waited_for 1',
+        'cinder_volume_aa_members{meeting="meets"} 2',
+        'cinder_volume_aa_members{meeting="apart"} 1',
+        'cinder_volume_aa_members{meeting="unsure"} 0',
         'cinder_volume_aa_backend_ready{backend="nfs1"} 1',
         'cinder_volume_aa_backend_ready{backend="nfs2"} 0',
         'cinder_volume_aa_event_loop_delay_seconds{of="max"} 0.25',
