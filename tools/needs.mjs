@@ -26,7 +26,13 @@ export const needs = [
     what: 'Python 3 with Tooz and its drivers',
     packages: ['python3-tooz', 'python3-kazoo', 'python3-redis', 'python3-fasteners'],
     tests: 'locks shared with Python services',
-    present: () => succeeds('/usr/bin/python3', ['-c', 'import tooz.coordination, kazoo, redis, fasteners']),
+    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners'),
+  },
+  {
+    what: "Cinder's Python code",
+    packages: ['python3-cinder', 'python3-psycopg2'],
+    tests: "what Cinder's own code makes of our messages, and we of its",
+    present: () => hasPythonPackages('cinder', 'oslo_messaging', 'psycopg2'),
   },
   program('setpriv', 'util-linux', 'every server that a test starts'),
   program('sudo', 'sudo', 'the share helper of a replica that is not root'),
@@ -108,6 +114,12 @@ function isExecutable(path) {
   } catch {
     return false;
   }
+}
+
+/** Looked for, not imported: Cinder takes seconds to import. */
+function hasPythonPackages(...names) {
+  const look = 'import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))';
+  return succeeds('/usr/bin/python3', ['-c', look, ...names]);
 }
 
 const succeeds = (command, args) => spawnSync(command, args, { stdio: 'ignore' }).status === 0;

@@ -9,9 +9,10 @@ import { one, startFixture, type Fixture } from '../contract/db/fixture.ts';
 import { freePort } from '../support/free-port.ts';
 import { folderConf } from '../support/folder-conf.ts';
 import { eventually } from '../support/poll.ts';
+import { leaveOutPython } from '../support/programs.ts';
 import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
-import { VolumeClient, hasCinderClient } from './volume-client.ts';
+import { VolumeClient } from './volume-client.ts';
 
 /*
  * The service's own methods and those of groups, each asked for by Cinder's own client over RabbitMQ, on a database
@@ -22,9 +23,7 @@ const HOST = 'ctl@folder';
 const CLUSTER = 'aa@folder';
 const PROJECT = 'project';
 
-if (!hasCinderClient) console.warn("Cinder's Python packages are missing: no interop tests of groups");
-
-describe.skipIf(!hasCinderClient)("Cinder's own client", () => {
+describe.skipIf(leaveOutPython('cinder', 'psycopg2'))("Cinder's own client", () => {
   let fixture: Fixture;
   let replica: ReplicaProcess;
   let client: VolumeClient;

@@ -11,10 +11,7 @@ import { encodeFailure, noSuchMethod, wrongArguments } from '../../src/rpc/wire/
 import { pinObjects } from '../../src/rpc/wire/object-pins.ts';
 import { listObject, objectFromRow } from '../../src/rpc/wire/object-rows.ts';
 import { encodeEntity, newObject } from '../../src/rpc/wire/objects.ts';
-
-/** A Python that has Cinder, as the distribution's has where its packages are installed. */
-const PYTHON = process.env['CINDER_PYTHON'] ?? '/usr/bin/python3';
-const hasCinder = spawnSync(PYTHON, ['-c', 'import cinder.objects, oslo_messaging']).status === 0;
+import { leaveOutPython, python } from '../support/programs.ts';
 
 interface Answer {
   readonly failures: readonly { readonly class: string; readonly msg: string | null; readonly code: number | null }[];
@@ -63,7 +60,7 @@ function kwargsFor<N extends CinderExceptionName>(name: N): CinderKwargs<N> {
   return Object.fromEntries(marks.map(([, mark = '']) => [mark, `the ${mark}`])) as CinderKwargs<N>;
 }
 
-describe.skipIf(!hasCinder)("what Cinder's own code makes of our messages", () => {
+describe.skipIf(leaveOutPython('cinder', 'oslo_messaging'))("what Cinder's own code makes of our messages", () => {
   let answer: Answer;
 
   beforeAll(() => {
@@ -79,7 +76,7 @@ describe.skipIf(!hasCinder)("what Cinder's own code makes of our messages", () =
     const failures = [...catalogue, wrongArguments('w'), noSuchMethod('m'), new RangeError('r')].map(encodeFailure);
     const input = JSON.stringify({ failures, body: buildBody(buildRequest(request)).toString('utf8') });
     const script = fileURLToPath(new URL('python-peer.py', import.meta.url));
-    const { status, stdout, stderr } = spawnSync(PYTHON, [script], { input, encoding: 'utf8' });
+    const { status, stdout, stderr } = spawnSync(python, [script], { input, encoding: 'utf8' });
     if (status !== 0) throw new Error(`the peer failed: ${stderr}`);
     answer = JSON.parse(stdout) as Answer;
   }, 60_000);

@@ -1,13 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Json, JsonObject } from '../../src/domain/json.ts';
-
-/** A Python that has Cinder, as the distribution's has where its packages are installed. */
-const python = process.env['CINDER_PYTHON'] ?? '/usr/bin/python3';
-
-export const hasCinderClient = spawnSync(python, ['-c', 'import cinder.volume.rpcapi, psycopg2']).status === 0;
+import { python } from '../support/programs.ts';
 
 /** Cinder's own client of the volume service, in a process of its own. One command at a time. */
 export class VolumeClient {
