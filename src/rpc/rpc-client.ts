@@ -31,9 +31,8 @@ export class RpcClient implements RpcCaller, Component {
   readonly #transport: Transport;
   readonly #exchange: string;
   readonly #log: Logger;
-  readonly #queue = `reply_${newUniqueId()}`;
   readonly #waiting = new Map<string, (reply: WireReply) => void>();
-  #listener: Listener | undefined;
+  #replies: { readonly queue: string; readonly listener: Listener } | undefined;
 
   constructor(given: { transport: Transport; controlExchange: string; log: Logger }) {
     this.#transport = given.transport;
@@ -47,13 +46,13 @@ export class RpcClient implements RpcCaller, Component {
   }
 
   async stop(): Promise<void> {
-    const listener = this.#listener;
-    this.#listener = undefined;
-    await listener?.close();
+    const replies = this.#replies;
+    this.#replies = undefined;
+    await replies?.listener.close();
   }
 
   health(): Health {
-    return this.#listener?.health() ?? { ok: true };
+    return this.#replies?.listener.health() ?? { ok: true };
   }
 
   /**
@@ -71,10 +70,11 @@ export class RpcClient implements RpcCaller, Component {
     const timer = setTimeout(() => over.abort(new TimeoutError(`call of ${method}`, timeoutMs)), timeoutMs);
     const msgId = newUniqueId();
     try {
-      await this.#replies().ready(over.signal);
+      const replies = this.#listening();
+      await replies.listener.ready(over.signal);
       const coming = new Promise<WireReply>((resolve) => this.#waiting.set(msgId, resolve));
       const { payload } = makeRequest(encodeContext(serviceContext()), method, version, args);
-      const body = buildBody({ ...payload, _msg_id: msgId, _reply_q: this.#queue, _timeout: null });
+      const body = buildBody({ ...payload, _msg_id: msgId, _reply_q: replies.queue, _timeout: null });
       await this.#transport.publish({ to: this.#address(target), body, expirationMs: timeoutMs }, over.signal);
       return readReply(await raceAbort(coming, over.signal));
     } catch (error) {
@@ -97,14 +97,17 @@ export class RpcClient implements RpcCaller, Component {
     return { kind: 'topic', exchange: this.#exchange, key: targetKey(target) };
   }
 
-  #replies(): Listener {
-    this.#listener ??= this.#transport.listen({
+  #listening(): { readonly queue: string; readonly listener: Listener } {
+    if (this.#replies !== undefined) return this.#replies;
+    const queue = this.#transport.names.reply();
+    const listener = this.#transport.listen({
       name: 'replies',
-      queues: [{ kind: 'reply', name: this.#queue }],
+      queues: [{ kind: 'reply', name: queue }],
       prefetch: REPLY_PREFETCH,
       onDelivery: (delivery) => this.#onDelivery(delivery),
     });
-    return this.#listener;
+    this.#replies = { queue, listener };
+    return this.#replies;
   }
 
   #onDelivery(delivery: Delivery): void {

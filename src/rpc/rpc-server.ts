@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { Component, Health } from '../kernel/component.ts';
 import { toError } from '../kernel/errors.ts';
 import { isJsonObject } from '../domain/json.ts';
@@ -47,8 +47,7 @@ export class RpcServer implements Component {
   readonly name: string;
   readonly #given: RpcServerOptions;
   readonly #log: Logger;
-  readonly #fanout: string;
-  readonly #probe: SelfProbe;
+  #probe: SelfProbe | undefined;
   readonly #calls: CallLane;
   readonly #casts: CastLane;
   #listener: Listener | undefined;
@@ -58,8 +57,6 @@ export class RpcServer implements Component {
     this.name = `rpc ${topic}.${server}`;
     this.#given = given;
     this.#log = given.log.child({ rpc_server: `${topic}.${server}` });
-    this.#fanout = `${topic}_fanout_${randomUUID().replaceAll('-', '')}`;
-    this.#probe = new SelfProbe(given.transport, this.#fanout);
     const { service, replies, maxCalls } = given;
     this.#calls = new CallLane({ service, replies, maxCalls, log: this.#log });
     this.#casts = new CastLane({ service, log: this.#log });
@@ -67,18 +64,16 @@ export class RpcServer implements Component {
 
   async start(signal: AbortSignal): Promise<void> {
     const { exchange, topic, server } = this.#given.target;
+    const { transport, prefetch } = this.#given;
+    const fanout = transport.names.fanout(topic);
+    this.#probe = new SelfProbe(transport, fanout);
     const queues: readonly QueueSpec[] = [
       { kind: 'topic', exchange, name: topic },
       { kind: 'topic', exchange, name: `${topic}.${server}` },
-      { kind: 'fanout', topic, name: this.#fanout },
+      { kind: 'fanout', topic, name: fanout },
     ];
     const onDelivery = (delivery: Delivery): void => this.#onDelivery(delivery);
-    this.#listener = this.#given.transport.listen({
-      name: this.name,
-      queues,
-      prefetch: this.#given.prefetch,
-      onDelivery,
-    });
+    this.#listener = transport.listen({ name: this.name, queues, prefetch, onDelivery });
     await this.#listener.ready(signal);
   }
 
@@ -97,8 +92,9 @@ export class RpcServer implements Component {
   }
 
   /** Sends a message to our own queue and resolves when it has come back: proof that this server consumes. */
-  probe(signal: AbortSignal): Promise<void> {
-    return this.#probe.run(signal);
+  async probe(signal: AbortSignal): Promise<void> {
+    if (this.#probe === undefined) throw new Error(`${this.name}: not started`);
+    await this.#probe.run(signal);
   }
 
   #onDelivery(delivery: Delivery): void {
@@ -110,7 +106,7 @@ export class RpcServer implements Component {
       delivery.reject();
       return;
     }
-    if (this.#probe.accepts(delivery, request)) return;
+    if (this.#probe?.accepts(delivery, request) === true) return;
     try {
       this.#dispatch(delivery, request);
     } catch (error) {

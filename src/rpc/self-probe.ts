@@ -7,7 +7,10 @@ import type { WireRequest } from './wire/envelope.ts';
 /** No method of Cinder's can be called this: a name with an underscore in front is refused from everybody else. */
 const PROBE_METHOD = '_aa_self_probe';
 
-/** A message to a queue that only we read, which comes back if its channel consumes. */
+/**
+ * A message to our own fanout queue, which comes back if its channel consumes. Where all readers share the queue (a
+ * stream) the probes of others come here as well, and are nothing to us.
+ */
 export class SelfProbe {
   readonly #transport: Transport;
   readonly #queue: string;

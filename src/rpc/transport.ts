@@ -1,6 +1,7 @@
 import type { Component, Health } from '../kernel/component.ts';
 import { AppError } from '../kernel/errors.ts';
 import type { Outcome } from '../kernel/errors.ts';
+import type { QueueNames } from './queue-names.ts';
 
 /*
  * What carries messages. A transport knows queues by their part in oslo's scheme, not by flags: which of them are
@@ -11,8 +12,8 @@ import type { Outcome } from '../kernel/errors.ts';
  * A queue to consume.
  *
  * - `topic`: bound to the topic exchange by its own name; work is shared by all who consume it, and it stays.
- * - `fanout`: of one reader, bound to `<topic>_fanout`; gone when its reader closes.
- * - `reply`: of one caller, reached by its name only.
+ * - `fanout`: bound to `<topic>_fanout`; every reader gets every message. Its name is one of the transport's `names`.
+ * - `reply`: of one caller, reached by its name only, which is one of the transport's `names`.
  */
 export type QueueSpec =
   | { readonly kind: 'topic'; readonly exchange: string; readonly name: string }
@@ -69,7 +70,7 @@ export interface Listener {
   ready(signal: AbortSignal): Promise<void>;
   /** No new deliveries; those under way can still be answered. */
   cancel(): Promise<void>;
-  /** Everything un-acked goes back to its queue; fanout queues vanish. Safe twice. */
+  /** Everything un-acked goes back to its queue; fanout queues with a random name vanish. Safe twice. */
   close(): Promise<void>;
   /** `ok`: every queue is consumed at present. */
   health(): Health;
@@ -77,6 +78,7 @@ export interface Listener {
 
 /** `start` resolves when the broker was reached; a broker that goes away later is looked for until `stop`. */
 export interface Transport extends Component {
+  readonly names: QueueNames;
   /** Begins at once and goes on until `close`. */
   listen(options: ListenOptions): Listener;
   /**

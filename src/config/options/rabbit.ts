@@ -42,7 +42,7 @@ export const rabbitOptions = defineOptions('oslo_messaging_rabbit', {
     help: 'Seconds after which the broker removes a reply or fanout queue that nobody reads; 0 keeps it.',
   }),
   rabbitStreamFanout: boolean('rabbit_stream_fanout', false, {
-    help: 'Use one stream for a fanout instead of a queue for each reader. Needs rabbit_transient_quorum_queue and rabbit_qos_prefetch_count.',
+    help: 'Use one stream for a fanout instead of a queue for each reader; RabbitMQ has streams from 3.9 on. Needs rabbit_transient_quorum_queue and rabbit_qos_prefetch_count.',
   }),
   rabbitQosPrefetchCount: integer('rabbit_qos_prefetch_count', 0, {
     min: 0,
@@ -50,7 +50,7 @@ export const rabbitOptions = defineOptions('oslo_messaging_rabbit', {
     help: 'How many messages the broker hands out before the first is acknowledged; 0 sets no limit.',
   }),
   useQueueManager: boolean('use_queue_manager', false, {
-    help: 'Name reply and fanout queues after host, process and a counter, instead of at random.',
+    help: 'Name reply and fanout queues after host, process and a number, instead of at random, so that a process finds its queues again after a restart. A lock in /dev/shm keeps processes of one host and process name apart.',
   }),
   hostname: string('hostname', '', {
     machineDefault: 'hostname',

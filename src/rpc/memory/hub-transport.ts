@@ -3,6 +3,7 @@ import type { Health } from '../../kernel/component.ts';
 import { messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
+import { randomNames } from '../queue-names.ts';
 import { PublishError, describeAddress } from '../transport.ts';
 import type { Address, Delivery, Listener, ListenOptions, OutgoingMessage, Transport } from '../transport.ts';
 import type { HubFrame } from './hub-frames.ts';
@@ -12,6 +13,7 @@ import type { HubRequest, HubSocket } from './hub-link.ts';
 /** Messages by a hub on this machine (`hub:///path/to/socket`): development and tests without a broker. */
 export class HubTransport implements Transport {
   readonly name = 'hub';
+  readonly names = randomNames;
   readonly #link: HubLink;
   readonly #log: Logger;
   readonly #listeners = new Set<HubListener>();

@@ -13,7 +13,8 @@ import { unpackBody } from './unpack.ts';
 /**
  * Consumes some queues on one channel. After every interruption all is declared and consumed again under the same
  * names; a queue that was deleted under its consumer is made again on the same channel, so that what was delivered
- * from the others stays ours.
+ * from the others stays ours. A stream, which all readers share, is read from where it had come to; at first from its
+ * end: what was said before we were there was not said to us.
  */
 export class RabbitListener implements Listener {
   readonly #given: ListenOptions;
@@ -22,6 +23,8 @@ export class RabbitListener implements Listener {
   readonly #keeper: ChannelKeeper<Channel>;
   /** The consumer's tag of each queue that is consumed at present. */
   readonly #consumed = new Map<QueueSpec, string>();
+  /** Where to read on in each stream. */
+  readonly #offsets = new Map<QueueSpec, number>();
   #cancelled = false;
 
   constructor(given: ListenOptions, connection: RabbitConnection, options: RabbitOptions, log: Logger) {
@@ -55,9 +58,12 @@ export class RabbitListener implements Listener {
 
   async close(): Promise<void> {
     await this.cancel();
-    const fanouts = this.#given.queues.filter((queue) => queue.kind === 'fanout');
+    // A stream is everybody's, and a queue that has its name for ever is left for whoever has that name next.
+    const { rabbitStreamFanout, useQueueManager } = this.#options;
+    const stay = rabbitStreamFanout || useQueueManager;
+    const gone = stay ? [] : this.#given.queues.filter((queue) => queue.kind === 'fanout');
     await this.#keeper.stop(async (channel) => {
-      for (const { name } of fanouts) await channel.deleteQueue(name);
+      for (const { name } of gone) await channel.deleteQueue(name);
     });
   }
 
@@ -83,16 +89,29 @@ export class RabbitListener implements Listener {
       if (message === null) this.#onCancelledByBroker(opened, queue);
       else this.#onMessage(opened, queue, message);
     };
-    const failover = this.#options.enableCancelOnFailover ? { 'x-cancel-on-ha-failover': true } : {};
-    const { consumerTag } = await channel.consume(queue.name, onMessage, { arguments: failover });
+    const { consumerTag } = await channel.consume(queue.name, onMessage, { arguments: this.#consumerArguments(queue) });
     this.#consumed.set(queue, consumerTag);
     if (this.#cancelled) await channel.cancel(consumerTag);
+  }
+
+  #isStream(queue: QueueSpec): boolean {
+    return queue.kind === 'fanout' && this.#options.rabbitStreamFanout;
+  }
+
+  #consumerArguments(queue: QueueSpec): Record<string, unknown> {
+    if (this.#isStream(queue)) {
+      const value = this.#offsets.get(queue);
+      return { 'x-stream-offset': value === undefined ? 'next' : { '!': 'long', value } };
+    }
+    return this.#options.enableCancelOnFailover ? { 'x-cancel-on-ha-failover': true } : {};
   }
 
   /** The queue was deleted, or has moved to another node. */
   #onCancelledByBroker(opened: OpenChannel<Channel>, queue: QueueSpec): void {
     this.#log.warn({ queue: queue.name }, 'the broker has cancelled a consumer; consuming the queue again');
     this.#consumed.delete(queue);
+    // Another stream may begin under the name of a deleted one, and count from zero.
+    this.#offsets.delete(queue);
     if (this.#cancelled) return;
     this.#consume(opened, queue).catch((error: unknown) => {
       this.#log.warn({ err: toError(error), queue: queue.name }, 'could not consume the queue again; new channel');
@@ -102,6 +121,8 @@ export class RabbitListener implements Listener {
   }
 
   #onMessage(opened: OpenChannel<Channel>, queue: QueueSpec, message: ConsumeMessage): void {
+    const offset: unknown = message.properties.headers?.['x-stream-offset'];
+    if (this.#isStream(queue) && typeof offset === 'number') this.#offsets.set(queue, offset + 1);
     const answer = once((send: (channel: Channel) => void) => {
       if (!opened.closed.aborted) send(opened.channel);
     }, this.#log);

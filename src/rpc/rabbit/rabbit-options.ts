@@ -34,10 +34,10 @@ export function checkRabbitOptions(options: RabbitOptions): void {
   if (options.rabbitHaQueues && options.rabbitQuorumQueue) {
     refuse('rabbit_quorum_queue', 'cannot be used together with rabbit_ha_queues; choose one');
   }
-  if (options.rabbitStreamFanout) {
-    refuse('rabbit_stream_fanout', 'is not supported; set it to false for all services of this exchange');
+  if (options.rabbitStreamFanout && !options.rabbitTransientQuorumQueue) {
+    refuse('rabbit_stream_fanout', 'needs rabbit_transient_quorum_queue = true');
   }
-  if (options.useQueueManager) {
-    refuse('use_queue_manager', 'is not supported; leave it out here (queue names need not agree between services)');
+  if (options.rabbitStreamFanout && options.rabbitQosPrefetchCount === 0) {
+    refuse('rabbit_stream_fanout', 'needs rabbit_qos_prefetch_count above 0');
   }
 }

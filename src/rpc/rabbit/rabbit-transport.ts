@@ -2,7 +2,9 @@ import { raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { Listener, ListenOptions, OutgoingMessage, Transport } from '../transport.ts';
+import { randomNames, type QueueNames } from '../queue-names.ts';
 import type { BrokerHost, TransportUrl } from '../transport-url.ts';
+import { ManagedNames } from './managed-names.ts';
 import { RabbitConnection } from './rabbit-connection.ts';
 import { RabbitListener } from './rabbit-listener.ts';
 import { RabbitPublisher } from './rabbit-publisher.ts';
@@ -21,15 +23,23 @@ export class RabbitTransport implements Transport {
   readonly #outward: RabbitConnection;
   readonly #publisher: RabbitPublisher;
   readonly #listeners = new Set<RabbitListener>();
+  readonly #managed: ManagedNames | undefined;
 
   constructor(url: TransportUrl, options: RabbitOptions, log: Logger) {
     this.#options = withUrlOptions(options, url.options);
     checkRabbitOptions(this.#options);
     this.#log = log;
+    if (this.#options.useQueueManager) this.#managed = new ManagedNames(this.#options);
     const given = { vhost: url.path, options: this.#options, log };
     this.#inward = new RabbitConnection({ ...given, name: 'consume', hosts: shuffled(url.hosts) });
     this.#outward = new RabbitConnection({ ...given, name: 'publish', hosts: shuffled(url.hosts) });
     this.#publisher = new RabbitPublisher(this.#outward, this.#options, log);
+  }
+
+  get names(): QueueNames {
+    const own = this.#managed ?? randomNames;
+    if (!this.#options.rabbitStreamFanout) return own;
+    return { fanout: (topic) => `${topic}_fanout`, reply: () => own.reply() };
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -44,6 +54,7 @@ export class RabbitTransport implements Transport {
     const users = [this.#publisher.stop(), ...[...this.#listeners].map((listener) => listener.close())];
     await raceAbort(Promise.allSettled(users), atMost).catch(() => undefined);
     await Promise.all([this.#inward.stop(atMost), this.#outward.stop(atMost)]);
+    this.#managed?.close();
   }
 
   listen(given: ListenOptions): Listener {

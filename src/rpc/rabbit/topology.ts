@@ -39,11 +39,19 @@ export function transientQueue(options: RabbitOptions): QueueFlags {
   return { durable: quorum, autoDelete: false, arguments: { ...replication(options, quorum), ...expires } };
 }
 
+/** What all readers of a topic's fanout share where `rabbit_stream_fanout` is set: a log, kept for as long as the TTL. */
+export function streamQueue({ rabbitTransientQueuesTtlMs: ttlMs }: RabbitOptions): QueueFlags {
+  const age = ttlMs > 0 ? { 'x-max-age': `${Math.floor(ttlMs / 1000)}s` } : {};
+  return { durable: true, autoDelete: false, arguments: { 'x-queue-type': 'stream', ...age } };
+}
+
 /** Declares the queue with its exchange and binding, in oslo's order. */
 export async function declareQueue(channel: Channel, spec: QueueSpec, options: RabbitOptions): Promise<void> {
   if (spec.kind === 'topic') return declareTopic(channel, spec.exchange, spec.name, options);
   if (spec.kind === 'fanout') await declareFanoutExchange(channel, spec.topic, options);
-  await channel.assertQueue(spec.name, { exclusive: false, ...transientQueue(options) });
+  const isStream = spec.kind === 'fanout' && options.rabbitStreamFanout;
+  const flags = isStream ? streamQueue(options) : transientQueue(options);
+  await channel.assertQueue(spec.name, { exclusive: false, ...flags });
   if (spec.kind === 'fanout') await channel.bindQueue(spec.name, `${spec.topic}_fanout`, spec.topic);
 }
 

@@ -9,6 +9,8 @@ export interface TransportHarness {
   /** Cuts all connections, as a broker's restart does. */
   disconnectAll(): Promise<void>;
   stop(): Promise<void>;
+  /** Fanout queues stay when their reader closes: they are shared, or have a name to come back to. */
+  readonly fanoutsStay?: boolean;
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
@@ -82,10 +84,10 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
       expect((await inbox.receive(1)).map(text)).toEqual(['y']);
     });
 
-    it('gives a fanout to every reader, and removes the queue of one that has closed', async () => {
+    it('gives a fanout to every reader, and removes the queue of one that has closed if nobody can come back to it', async () => {
       const transport = await connect();
       const topic = unique('fan');
-      const names = [unique('a'), unique('b')];
+      const names = [transport.names.fanout(topic), transport.names.fanout(topic)];
       const [first, second] = await Promise.all(
         names.map((queue) => new Inbox(transport, [{ kind: 'fanout', topic, name: queue }]).ready()),
       );
@@ -96,9 +98,19 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
       expect((await second?.receive(1))?.map(text)).toEqual(['all']);
       await first?.listener.close();
       const probe = { to: { kind: 'queue', name: names[0] ?? '' }, body: Buffer.from('x'), mandatory: true } as const;
-      expect(await transport.publish(probe, signal())).toBe('unroutable');
+      expect(await transport.publish(probe, signal())).toBe(harness.fanoutsStay === true ? 'delivered' : 'unroutable');
       await second?.listener.close();
       expect(await shout('nobody')).toBe('delivered');
+    });
+
+    it('names every queue of one reader, and tells apart who has what', async () => {
+      const [one, other] = await Promise.all([connect(), connect()]);
+      const replies = [one.names.reply(), one.names.reply(), other.names.reply(), other.names.reply()];
+      expect(new Set(replies).size).toBe(4);
+      const [first, second] = [one.names.fanout('t'), other.names.fanout('t')];
+      for (const name of [first, second]) expect(name).toMatch(/^t_fanout(_|$)/);
+      // Either each has its own, or all share the one that is called like the exchange.
+      expect(first === second).toBe(first === 't_fanout');
     });
 
     it('shares a queue among readers and hands on what one of them left un-acked', async () => {
@@ -178,7 +190,8 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
 
     it('consumes and publishes again after all connections were cut, from the same queues', async () => {
       const transport = await connect();
-      const [queue, topic, fanout] = [unique('again'), unique('fan'), unique('mine')];
+      const [queue, topic] = [unique('again'), unique('fan')];
+      const fanout = transport.names.fanout(topic);
       const inbox = await new Inbox(transport, [topicQueue(queue), { kind: 'fanout', topic, name: fanout }]).ready();
       await send(transport, queue, 'held');
       const [held] = await inbox.receive(1);

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
@@ -32,13 +33,17 @@ const kinds: Record<string, Partial<RabbitOptions>> = {
   classic: {},
   'durable, all arguments': { amqpDurableQueues: true, rabbitHaQueues: true },
   quorum: { rabbitQuorumQueue: true, rabbitTransientQuorumQueue: true, rabbitQuorumDeliveryLimit: 7 },
+  'quorum, managed names': { rabbitQuorumQueue: true, rabbitTransientQuorumQueue: true, useQueueManager: true },
+  'stream fanout': { rabbitTransientQuorumQueue: true, rabbitStreamFanout: true, rabbitQosPrefetchCount: 10 },
 };
 
 for (const [kind, changed] of Object.entries(kinds)) {
   describeTransport(`rabbit, ${kind}`, async () => {
     const { url, vhost, admin } = await sharedRabbit();
-    const options = { ...defaultRabbitOptions(), kombuReconnectDelayMs: 50, ...changed };
+    const names = { hostname: 'host', processname: `contract-${randomUUID()}` };
+    const options = { ...defaultRabbitOptions(), kombuReconnectDelayMs: 50, ...names, ...changed };
     return {
+      fanoutsStay: options.useQueueManager || options.rabbitStreamFanout,
       connect: () =>
         Promise.resolve(createTransport({ url: url.replace('amqp:', 'rabbit:'), options, log: silentLogger })),
       disconnectAll: async () => {

@@ -3,7 +3,13 @@ import { silentLogger } from '../../../src/log/logger.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
 import { heartbeatSeconds } from '../../../src/rpc/rabbit/rabbit-socket.ts';
 import { withUrlOptions } from '../../../src/rpc/rabbit/rabbit-options.ts';
-import { fanoutExchange, topicExchange, topicQueue, transientQueue } from '../../../src/rpc/rabbit/topology.ts';
+import {
+  fanoutExchange,
+  streamQueue,
+  topicExchange,
+  topicQueue,
+  transientQueue,
+} from '../../../src/rpc/rabbit/topology.ts';
 import { unpackBody } from '../../../src/rpc/rabbit/unpack.ts';
 import { deflateSync } from 'node:zlib';
 import { defaultRabbitOptions } from '../../contract/transport/rabbit-defaults.ts';
@@ -44,6 +50,12 @@ describe('flags and arguments', () => {
     expect(transientQueue(transient).arguments).not.toHaveProperty('x-expires');
     expect(topicQueue({ ...defaults, rabbitHaQueues: true }).arguments).toEqual({ 'x-ha-policy': 'all' });
   });
+
+  it('of a stream keep what is no older than the TTL', () => {
+    const arguments_ = { 'x-queue-type': 'stream', 'x-max-age': '1800s' };
+    expect(streamQueue(defaults)).toEqual({ durable: true, autoDelete: false, arguments: arguments_ });
+    expect(streamQueue({ ...defaults, rabbitTransientQueuesTtlMs: 0 }).arguments).toEqual({ 'x-queue-type': 'stream' });
+  });
 });
 
 describe('options', () => {
@@ -61,7 +73,8 @@ describe('options', () => {
     ['rabbit://h/?rabbit_quorum_queues=true', {}, /rabbit_quorum_queues/],
     ['rabbit://h/?ssl=perhaps', {}, /option ssl/],
     ['rabbit://h/', { rabbitHaQueues: true, rabbitQuorumQueue: true }, /rabbit_ha_queues/],
-    ['rabbit://h/', { rabbitStreamFanout: true }, /rabbit_stream_fanout/],
+    ['rabbit://h/', { rabbitStreamFanout: true, rabbitQosPrefetchCount: 1 }, /needs rabbit_transient_quorum_queue/],
+    ['rabbit://h/', { rabbitStreamFanout: true, rabbitTransientQuorumQueue: true }, /needs rabbit_qos_prefetch_count/],
   ])('that cannot work are refused: %s %j', (url, changed, problem) => {
     expect(() => createTransport({ url, options: { ...defaults, ...changed }, log: silentLogger })).toThrow(problem);
   });
