@@ -56,6 +56,7 @@ module.exports = {
     },
     only('domain', rooms('domain'), [rooms('kernel', 'domain')]),
     only('config-and-log', rooms('config', 'log'), [rooms(...base)]),
+    only('check', rooms('check'), [rooms(...base, 'check'), ...ports]),
     only('native', rooms('native'), [rooms('kernel', 'native')]),
     only('ports', ports, [rooms(...base), ...ports]),
     only('use-cases', rooms('volume', 'service'), [rooms(...base, 'volume', 'service'), ...ports], ports),

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { runDemo } from '../dev/demo.ts';
 import { startDevCluster } from '../dev/dev-cluster.ts';
-import { hasProgram } from '../dev/image-check.ts';
+import { hasProgram } from '../check/image-check.ts';
 import { useStateDir } from '../dev/state-dir.ts';
 import { silentLogger } from '../log/logger.ts';
 import type { CommandIo, ExitCode, Finish } from './command-io.ts';

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { hasProgram } from '../dev/image-check.ts';
+import { hasProgram } from '../check/image-check.ts';
 import { startDevCluster } from '../dev/dev-cluster.ts';
 import { useStateDir } from '../dev/state-dir.ts';
 import { silentLogger } from '../log/logger.ts';

@@ -3,7 +3,7 @@ import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { isErrno, messageOf } from '../kernel/errors.ts';
-import type { Difference } from './verify.ts';
+import type { Difference } from '../check/verify.ts';
 
 const run = promisify(execFile);
 const blockLength = 64 * 1024;

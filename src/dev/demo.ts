@@ -5,10 +5,10 @@ import { Contents } from './content.ts';
 import { DemoLoad, type Done, type Stories } from './demo-load.ts';
 import { operationTable, replicaTable } from './demo-report.ts';
 import type { DevCluster } from './dev-cluster.ts';
-import { gatherEvidence } from './evidence.ts';
-import { imageProblems } from './image-check.ts';
+import { gatherEvidence, type Scene } from '../check/evidence.ts';
+import { imageProblems } from '../check/image-check.ts';
 import { replicaFigures } from './replica-figures.ts';
-import { summaryOf, verify, type Difference } from './verify.ts';
+import { summaryOf, verify, type Difference, type Evidence } from '../check/verify.ts';
 
 export interface DemoOptions {
   readonly cluster: DevCluster;
@@ -115,17 +115,26 @@ async function compareAll(
   return [...verify(evidence), ...(await contents.check()), ...(await imageProblems(evidence.shares))];
 }
 
+function sceneOf(drive: Drive, { config, paths }: DevCluster): Scene {
+  const { service } = config.settings;
+  return {
+    db: drive.db,
+    volumes: () => drive.volumes(),
+    snapshots: () => drive.snapshots(),
+    shares: [{ location: `demo:${paths.share}`, folder: paths.share }],
+    volumeNameTemplate: service.volumeNameTemplate,
+    projectId: drive.owner.projectId,
+    snapshotsUseGigabytes: !service.noSnapshotGbQuota,
+  };
+}
+
 const quietWithinMs = 15_000;
 
 /** The evidence as soon as nothing is under way: a settlement is done when its row says so, its clean-up soon after. */
-async function quietEvidence(
-  drive: Drive,
-  cluster: DevCluster,
-  signal: AbortSignal,
-): ReturnType<typeof gatherEvidence> {
+async function quietEvidence(drive: Drive, cluster: DevCluster, signal: AbortSignal): Promise<Evidence> {
   const deadline = performance.now() + quietWithinMs;
   for (;;) {
-    const evidence = await gatherEvidence(drive, cluster);
+    const evidence = await gatherEvidence(sceneOf(drive, cluster));
     if (verify(evidence).length === 0 || performance.now() > deadline) return evidence;
     await delay(500, signal);
   }

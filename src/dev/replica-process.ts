@@ -9,6 +9,8 @@ export interface ReplicaOptions {
   readonly configFile: string;
   readonly logFile: string;
   readonly healthPort: number;
+  /** Beside our own environment. */
+  readonly environment?: NodeJS.ProcessEnv;
 }
 
 /** A replica as a process of its own, with everything that a real one has. */
@@ -37,10 +39,11 @@ export async function startReplica(options: ReplicaOptions): Promise<ReplicaProc
   const [launcher = '', ...prefix] = dieWithParent;
   const node = [process.execPath, ...process.execArgv, options.program];
   const argv = [...prefix, ...node, '--config-file', options.configFile];
+  const env = { ...process.env, ...options.environment };
   const log = await open(options.logFile, 'a');
   try {
     // A session of its own: a terminal's ^C is for us, and reaches the replica as the SIGTERM of an orderly stop.
-    const child = spawn(launcher, argv, { detached: true, stdio: ['ignore', log.fd, log.fd] });
+    const child = spawn(launcher, argv, { detached: true, stdio: ['ignore', log.fd, log.fd], env });
     await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
     return replicaOf(child, options);
   } finally {

@@ -19,6 +19,8 @@ export interface Owner {
 }
 
 export interface NewVolume {
+  /** Its id; by default a new one. */
+  readonly id?: string;
   /** GiB. */
   readonly sizeGb: number;
   readonly name: string;
@@ -51,7 +53,7 @@ export class VolumeRequests {
   /** Returns the new volume's id as soon as the message is sent. */
   async createVolume(request: NewVolume, target: Target, type: VolumeType): Promise<string> {
     const { db, owner } = this.#ports;
-    const id = randomUUID();
+    const { id = randomUUID() } = request;
     const volume = await db.transaction(async (rows) => {
       const from = await checkedSource(rows, request);
       await rows.volumes.create({
@@ -98,9 +100,8 @@ export class VolumeRequests {
   }
 
   /** Returns the new snapshot's id as soon as the message is sent. */
-  async createSnapshot(volumeId: string, name: string): Promise<string> {
+  async createSnapshot(volumeId: string, name: string, id: string = randomUUID()): Promise<string> {
     const { db, owner } = this.#ports;
-    const id = randomUUID();
     const { snapshot, volume } = await db.transaction(async (rows) => {
       const source = await usable(rows, volumeId);
       const type = await typeOf(rows, source);

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
-import type { ImageFile } from '../../../src/dev/image-file.ts';
-import type { ShareContent } from '../../../src/dev/share-content.ts';
-import { summaryOf, verify, type Evidence } from '../../../src/dev/verify.ts';
+import type { ImageFile } from '../../../src/check/image-file.ts';
+import type { ShareContent } from '../../../src/check/share-content.ts';
+import { summaryOf, verify, type Evidence } from '../../../src/check/verify.ts';
 
 const gib = 2 ** 30;
 const volume = (id: string, more: Partial<Volume> = {}): Volume =>

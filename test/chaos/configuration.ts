@@ -1,0 +1,63 @@
+import type { LockService } from './options.ts';
+
+/** The one backend's section and pool, and the cluster's name. */
+export const backend = 'folder';
+export const cluster = 'aa';
+
+export interface ReplicaPlace {
+  readonly host: string;
+  readonly dir: string;
+  readonly share: string;
+  readonly healthPort: number;
+  readonly rabbitPort: number;
+  readonly vhost: string;
+  /** `postgres://…` */
+  readonly databaseUrl: string;
+  readonly locksUrl: string;
+  readonly qcow2: boolean;
+}
+
+/** Times are short, so that a run has many take-overs: a dead owner is presumed dead after 2 s, a lock lasts 4 s. */
+export const lockTtlSeconds = 4;
+
+export function replicaConf(place: ReplicaPlace): string {
+  const { host, dir, share, healthPort, rabbitPort, vhost, databaseUrl, locksUrl, qcow2 } = place;
+  return `[DEFAULT]
+host = ${host}
+cluster = ${cluster}
+enabled_backends = ${backend}
+state_path = ${dir}/${host}
+transport_url = rabbit://guest:guest@127.0.0.1:${rabbitPort}/${vhost}
+report_interval = 2
+service_down_time = 60
+graceful_shutdown_timeout = 10
+
+[database]
+connection = ${databaseUrl.replace(/^postgres(ql)?:/, 'postgresql+psycopg2:')}
+
+[coordination]
+backend_url = ${locksUrl}
+${locksUrl.startsWith('file:') ? '' : `lock_ttl = ${lockTtlSeconds}\n`}max_reconnect_backoff = 1
+
+[health]
+port = ${healthPort}
+
+[cinder_volume_aa]
+incarnation_heartbeat = 0.5
+presumed_dead_after = 2
+
+[${backend}]
+volume_driver = cinder_volume_aa.drivers.FolderDriver
+volume_backend_name = ${backend}
+nas_host = demo
+nas_share_path = ${share}
+nfs_qcow2_volumes = ${qcow2}
+nfs_snapshot_support = true
+nas_secure_file_operations = false
+nas_secure_file_permissions = true
+`;
+}
+
+export function locksUrlOf(service: LockService, dir: string, serverUrl: string | undefined): string {
+  return service === 'file' ? `file://${dir}/locks` : (serverUrl ?? '');
+}

@@ -1,0 +1,88 @@
+import { readFileSync } from 'node:fs';
+import { failpointVariable, traceVariable } from '../../src/dev/failpoints.ts';
+import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
+import { processTree, signalQuietly } from '../support/process-tree.ts';
+
+export interface SlotOptions {
+  readonly name: string;
+  readonly program: string;
+  readonly configFile: string;
+  readonly logFile: string;
+  readonly healthPort: number;
+  readonly traceDir: string;
+}
+
+/** What of a replica stands still: its main process, the helpers that it has, or all of it (its machine). */
+export type Part = 'main' | 'helpers' | 'all';
+
+/** The place of one replica, in which processes follow one another. */
+export class ReplicaSlot {
+  readonly name: string;
+  /** How often the process died by SIGKILL, and how often it stood still. */
+  kills = 0;
+  freezes = 0;
+  /** Set while a fault does with the process what it likes; nobody else tends it then. */
+  heldBy: string | undefined;
+  readonly #options: SlotOptions;
+  #process: ReplicaProcess | undefined;
+  #stopped: readonly number[] = [];
+
+  constructor(options: SlotOptions) {
+    this.name = options.name;
+    this.#options = options;
+  }
+
+  isRunning(): boolean {
+    return this.#process?.isRunning() === true;
+  }
+
+  /** Whether it stands still, by whomever's signal. */
+  isFrozen(): boolean {
+    return this.isRunning() && stateOf(this.#process?.pid ?? 0) === 'T';
+  }
+
+  async start(failpoint?: string): Promise<void> {
+    const { traceDir, ...options } = this.#options;
+    const armed = failpoint === undefined ? {} : { [failpointVariable]: failpoint };
+    this.#process = await startReplica({ ...options, environment: { [traceVariable]: traceDir, ...armed } });
+  }
+
+  ready(signal: AbortSignal): Promise<void> {
+    return this.#process?.ready(signal) ?? Promise.resolve();
+  }
+
+  async kill(): Promise<void> {
+    if (!this.isRunning()) return;
+    this.kills += 1;
+    await this.#process?.kill();
+  }
+
+  freeze(part: Part): void {
+    if (!this.isRunning()) return;
+    this.freezes += 1;
+    const [main = 0, ...helpers] = processTree(this.#process?.pid ?? 0);
+    this.#stopped = part === 'main' ? [main] : part === 'helpers' ? helpers : [main, ...helpers];
+    for (const pid of this.#stopped) signalQuietly(pid, 'SIGSTOP');
+  }
+
+  thaw(): void {
+    const main = this.#process?.pid;
+    for (const pid of [...this.#stopped, ...(main === undefined ? [] : [main])]) signalQuietly(pid, 'SIGCONT');
+    this.#stopped = [];
+  }
+
+  /** In good order. */
+  async stop(graceMs: number): Promise<void> {
+    this.thaw();
+    await this.#process?.stop(graceMs);
+  }
+}
+
+function stateOf(pid: number): string | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[0];
+  } catch {
+    return undefined;
+  }
+}

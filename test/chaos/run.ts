@@ -1,0 +1,121 @@
+import { join } from 'node:path';
+import pg from 'pg';
+import { openDrive } from '../../src/cli/drive/open-drive.ts';
+import type { Difference } from '../../src/check/verify.ts';
+import { makeTempDir, removeDir } from '../support/temp-dir.ts';
+import { Guest } from './guest.ts';
+import { History } from './history.ts';
+import { judge } from './judge.ts';
+import { Known } from './known.ts';
+import { Lab } from './lab.ts';
+import { haunt, strikes, tendingOf } from './nemesis.ts';
+import type { ChaosOptions } from './options.ts';
+import { Random } from './random.ts';
+import { RowWatcher } from './row-watcher.ts';
+import { Users } from './users.ts';
+
+/** A request may take this long, with everything that happens to the replicas on its way. */
+const requestTimeoutMs = 120_000;
+
+export interface ChaosReport {
+  readonly dir: string;
+  readonly history: History;
+  readonly differences: readonly Difference[];
+  readonly requests: number;
+  readonly refused: number;
+  readonly kills: number;
+  readonly freezes: number;
+  /** Journal entries that more than one owner claimed. */
+  readonly takenOver: number;
+  /** Milliseconds from sending to the end that the row shows: median, 99th percentile, most. */
+  readonly tookMs: { readonly median: number; readonly p99: number; readonly most: number };
+}
+
+export interface ChaosRun {
+  /** What Node runs as a replica. */
+  readonly program: string;
+  readonly say: (line: string) => void;
+}
+
+/** Runs phases of traffic and faults, each with a judgement at its end; ends early where something is wrong. */
+export async function runChaos(options: ChaosOptions, { program, say }: ChaosRun): Promise<ChaosReport> {
+  for (const name of options.faults) if (strikes(name) === undefined) throw new Error(`--faults: ${name} is not known`);
+  const dir = await makeTempDir('cinder-volume-aa-chaos-');
+  const random = new Random(options.seed);
+  const history = new History(dir);
+  say(`the laboratory starts in ${dir}`);
+  const lab = await Lab.start(options, dir, program, random.fork());
+  try {
+    const report = await phases(options, lab, random, history, say);
+    if (report.differences.length === 0 && !options.keep) await removeDir(dir);
+    return report;
+  } finally {
+    await lab.stop();
+  }
+}
+
+async function phases(
+  options: ChaosOptions,
+  lab: Lab,
+  random: Random,
+  history: History,
+  say: (line: string) => void,
+): Promise<ChaosReport> {
+  const drive = await openDrive(lab.config, { bypassApi: false, signal: new AbortController().signal });
+  const pool = new pg.Pool({ connectionString: lab.databaseUrl, max: 2 });
+  pool.on('error', () => undefined);
+  const [known, guest] = [new Known(), new Guest(lab.share)];
+  const wrong: Difference[] = [];
+  const users = new Users({
+    ...{ drive, known, guest, history, watcher: new RowWatcher(pool), timeoutMs: requestTimeoutMs },
+    target: await drive.target(undefined),
+    type: await drive.volumeType(undefined),
+    random: random.fork(),
+    onWrong: (problem, id) => wrong.push({ kind: 'stuck', subject: id, problem }),
+  });
+  const tending = tendingOf(options.faults, random.fork(), history);
+  lab.tend(tending);
+  const faultRandom = random.fork();
+  try {
+    for (let done = 0; done < options.seconds && wrong.length === 0; done += options.phaseSeconds) {
+      history.add('phase', `traffic from second ${done}`);
+      tending.calm = false;
+      const signal = AbortSignal.timeout(options.phaseSeconds * 1000);
+      const ended = Promise.all([
+        users.run(options.users, signal),
+        haunt(lab, options.faults, faultRandom, history, signal).then(() => (tending.calm = true)),
+      ]);
+      await ended;
+      await lab.heal();
+      history.add('phase', 'judgement');
+      wrong.push(...(await judge({ lab, drive, known, guest, locksCanBeLost: options.locks !== 'file' })));
+      const [volumes, snapshots] = [known.volumes.length, known.snapshots.length];
+      say(
+        `${history.count('ended')} requests, ${volumes} volumes, ${snapshots} snapshots, ${wrong.length} differences`,
+      );
+    }
+    for (const { kind, subject, problem } of wrong) history.add('difference', `${kind}: ${subject} ${problem}`);
+    return { ...(await figures(lab, pool, users, history)), differences: wrong, history, dir: lab.dir };
+  } finally {
+    await pool.end();
+    await drive.close();
+  }
+}
+
+async function figures(lab: Lab, pool: pg.Pool, users: Users, history: History) {
+  const { rows } = await pool.query<{ count: string }>('select count(*) from aa_journal where claim > 1');
+  const times = [...users.tookMs].sort((a, b) => a - b);
+  const at = (part: number): number =>
+    Math.round(times[Math.min(times.length - 1, Math.floor(times.length * part))] ?? 0);
+  return {
+    requests: history.count('ended'),
+    refused: history.count('refused'),
+    kills: lab.slots.reduce((sum, { kills }) => sum + kills, 0),
+    freezes: lab.slots.reduce((sum, { freezes }) => sum + freezes, 0),
+    takenOver: Number(rows[0]?.count),
+    tookMs: { median: at(0.5), p99: at(0.99), most: at(1) },
+  };
+}
+
+/** The compiled program beside a compiled laboratory. */
+export const builtProgram = (): string => join(import.meta.dirname, '../../src/main.js');
