@@ -7,6 +7,7 @@ import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.t
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
+import { wireObjects } from './app/wire-objects.ts';
 import type { Config } from './config/load.ts';
 import type { Settings } from './config/options/index.ts';
 import { createCoordinator } from './coordination/create.ts';
@@ -77,7 +78,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
     ...(failpoints === undefined ? {} : { failpoints }),
   });
   const { door } = custody;
-  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, logs: log };
+  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, custody: custody.calls, logs: log };
   const consumers = new Consumers({ ...serving, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
   const looks = { config, incarnation, db, coordinator, meet, backends, units, door, consuming };
@@ -115,7 +116,8 @@ function portsOf(
     units.map((backend) => {
       const provisioned = new Provisioned(db.volumes, clock);
       const imageCache = imageCacheOf(config.backend(backend.name), config.settings);
-      return [backend.workOf, { db, backend, messages, provisioned, images: images.images, imageCache, settings }];
+      const common = { db, backend, messages, objects: wireObjects, provisioned, images: images.images };
+      return [backend.workOf, { ...common, imageCache, settings }];
     }),
   );
 }

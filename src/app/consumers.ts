@@ -10,6 +10,8 @@ import type { Backends } from '../service/backends.ts';
 import { serviceMethods } from '../service/methods/index.ts';
 import type { LogControl } from '../service/methods/service-method.ts';
 import { createServiceRpc } from '../service/service-rpc.ts';
+import type { CallCustody } from '../volume/call-custody.ts';
+import { calls } from '../volume/calls/index.ts';
 import type { Door } from '../volume/door.ts';
 import type { OperationPorts } from '../volume/operation.ts';
 import { createRpcService } from '../volume/rpc-service.ts';
@@ -29,6 +31,7 @@ export interface ConsumersOptions {
   readonly backends: Backends;
   readonly ports: ReadonlyMap<string, OperationPorts>;
   readonly door: Door;
+  readonly custody: CallCustody;
   readonly logs: LogControl;
   readonly log: Logger;
 }
@@ -101,13 +104,14 @@ export class Consumers implements Component {
 
   /** The table of methods of one backend: the service's own before those of volumes. */
   #serviceOf(unit: BackendUnit): RpcService | null {
-    const { ports, door, version, config, logs, log } = this.#options;
+    const { ports, door, custody, version, config, logs, log } = this.#options;
     const own = ports.get(unit.workOf);
     if (own === undefined) return null;
     const inner = createRpcService({
       door,
+      custody,
       ports: own,
-      calls: [],
+      calls,
       version,
       callLane: config.settings.activeActive.callLane,
       log,

@@ -63,6 +63,15 @@ export const lockNames = {
   meetControl: lockName('aa-meet-control'),
 } as const;
 
+/**
+ * Who attaches or detaches a volume, or ends a connection, takes both: by Python's names alone these would not exclude
+ * one another. Who deletes it takes the first one as well, which is held for moments only, unlike `delete_volume` of a
+ * volume that is being cloned.
+ */
+export function attachmentLocks(volumeId: string): readonly LockName[] {
+  return [lockNames.attachVolume(volumeId), lockNames.detachVolume(volumeId)];
+}
+
 /** Every name once, in the one order in which everybody takes them (code units, as Python sorts str). */
 export function sortLockNames(names: Iterable<LockName>): readonly LockName[] {
   return [...new Set(names)].sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));

@@ -1,4 +1,5 @@
 import type { LockName } from '../coordination/lock-names.ts';
+import type { JsonObject } from '../domain/json.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component } from '../kernel/component.ts';
 import type { StepGuard } from './exec.ts';
@@ -12,7 +13,7 @@ export interface DriverWork extends StepGuard {
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
   /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
-  adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string>>>;
+  adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string | null>>>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
@@ -106,6 +107,27 @@ export interface ImageAbility {
   ): Promise<void>;
 }
 
+/** What a host needs to reach a volume: os-brick's and Nova's own words, so the keys are theirs. */
+export interface ConnectionInfo {
+  readonly driver_volume_type: string;
+  readonly data: JsonObject;
+  readonly mount_point_base?: string;
+}
+
+export interface ConnectionAbility {
+  /** Lets the host of this connector reach the volume, as it is now: nothing may change its files meanwhile. */
+  connect(
+    volume: Volume,
+    connector: JsonObject,
+    work: DriverWork,
+  ): Promise<{ readonly info: ConnectionInfo; readonly update: VolumeModelUpdate }>;
+  /**
+   * The end of it; `connector` null: of every host's. Answers whether another attachment of this host still needs what
+   * is there, which stays then.
+   */
+  disconnect(volume: Volume, connector: JsonObject | null, work: DriverWork): Promise<boolean>;
+}
+
 /**
  * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
  * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
@@ -122,6 +144,9 @@ export interface VolumeDriver extends Component {
   stats(guard: StepGuard, provisioned: ReadonlyMap<string, number>): Promise<DriverStats>;
   /** The locations (shares) that may hold volumes, for `provisioned`. */
   locations(): readonly string[];
+  /** Whether files are handled as the service user, which backups ask before they open one. Known when it is set up. */
+  secureFileOperations(): boolean;
+  readonly connection: ConnectionAbility;
   readonly snapshots?: SnapshotAbility;
   readonly clone?: CloneAbility;
   readonly image?: ImageAbility;

@@ -1,4 +1,5 @@
 import type { Component } from '../kernel/component.ts';
+import { CallCustody } from './call-custody.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions, type CustodyTimings } from './custody-options.ts';
 import { Door } from './door.ts';
 import { Housekeeping } from './housekeeping.ts';
@@ -15,6 +16,7 @@ export type DoorOptions = Omit<CustodyOptions, 'timings' | 'failpoints'> & {
 
 export interface Custody {
   readonly door: Door;
+  readonly calls: CallCustody;
   readonly reconciler: Reconciler;
   /** To be started, in this order, after database, coordinator and drivers, and before the RPC consumers. */
   readonly before: readonly Component[];
@@ -40,6 +42,7 @@ export function createDoor(options: DoorOptions): Custody {
   );
   return {
     door,
+    calls: new CallCustody({ ...custody, owner: custody.incarnation.id, onOutbox: () => outbox.wake() }),
     reconciler,
     before: [incarnation, outbox, door],
     background: [takeover, reconciler, new Housekeeping(custody)],

@@ -10,6 +10,7 @@ import type { Logger } from '../log/logger.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Job, JobState } from './job.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from './operation.ts';
+import { releaseLease } from './release-lease.ts';
 import { RowLooks } from './row-looks.ts';
 import { createScope } from './scope.ts';
 import { settle } from './settle.ts';
@@ -85,7 +86,7 @@ export class EntryRunner {
         if (typeof end === 'string') return end;
         names = end;
       } finally {
-        await release(lease, runnable.log);
+        await releaseLease(lease, runnable.log);
         await this.#options.failpoints('released');
       }
     }
@@ -203,15 +204,6 @@ function setState({ job, log }: Runnable, state: JobState): void {
 
 function sameNames(a: readonly LockName[], b: readonly LockName[]): boolean {
   return a.length === b.length && a.every((name, index) => name === b[index]);
-}
-
-/** The work is over either way; a lock that cannot be given back ends with its TTL. */
-async function release(lease: Lease, log: Logger): Promise<void> {
-  try {
-    if ((await lease.release()) === 'lost') log.warn({ locks: lease.names }, 'the locks had been lost');
-  } catch (err) {
-    log.warn({ err, locks: lease.names }, 'the locks could not be given back');
-  }
 }
 
 function afterwards(settlement: Settlement, log: Logger): void {

@@ -12,6 +12,7 @@ import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
 import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
+import type { WireObjects } from './wire-objects.ts';
 
 /** One enabled backend of this replica, as operations see it. */
 export interface Backend {
@@ -51,6 +52,7 @@ export interface OperationPorts {
   readonly db: Repositories;
   readonly backend: Backend;
   readonly messages: MessageMaker;
+  readonly objects: WireObjects;
   readonly provisioned: Provisioned;
   readonly images: Images;
   /** Null: images are not kept as volumes. */

@@ -1,8 +1,10 @@
 import type { Static, TObject } from '@sinclair/typebox';
+import type { LockName } from '../coordination/lock-names.ts';
 import type { Json } from '../domain/json.ts';
 import { FifoSemaphore } from '../kernel/fifo-semaphore.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RpcRequest, RpcService } from '../rpc/method.ts';
+import type { CallCustody, CallScope } from './call-custody.ts';
 import { checkArgs } from './check-args.ts';
 import { NotServingError, type Door } from './door.ts';
 import type { OperationPorts } from './operation.ts';
@@ -13,6 +15,8 @@ export interface CallContext {
   readonly signal: AbortSignal;
   readonly ports: OperationPorts;
   readonly log: Logger;
+  /** Runs `work` under these locks, as long as the caller waits; see `CallCustody`. */
+  readonly locked: <T>(names: readonly LockName[], work: (scope: CallScope) => Promise<T>) => Promise<T>;
 }
 
 /** One RPC call: answered while its caller waits, safe to run again, not journalled. */
@@ -25,6 +29,7 @@ export interface RpcCall<A extends TObject = TObject> {
 
 export interface RpcServiceOptions {
   readonly door: Door;
+  readonly custody: CallCustody;
   /** Of the backend whose queues bring the requests. */
   readonly ports: OperationPorts;
   readonly calls: readonly RpcCall[];
@@ -37,7 +42,7 @@ export interface RpcServiceOptions {
 
 /** One backend's table of methods: casts go through the door, calls have a lane of their own beside it. */
 export function createRpcService(options: RpcServiceOptions): RpcService {
-  const { door, ports, version, log } = options;
+  const { door, custody, ports, version, log } = options;
   const calls = new Map(options.calls.map((call) => [call.name, call]));
   const lane = new FifoSemaphore(options.callLane);
   return {
@@ -50,7 +55,13 @@ export function createRpcService(options: RpcServiceOptions): RpcService {
       const args = checkArgs(call.args, request.plain);
       const callLog = log.child({ request_id: request.context.request_id });
       // Who waits here past the caller's patience is not started at all.
-      return lane.with(signal, () => call.run(args, { request, signal, ports, log: callLog }));
+      const patience = { signal, log: callLog };
+      return lane.with(signal, () =>
+        call.run(args, {
+          ...{ request, ports, ...patience },
+          locked: (names, work) => custody.locked(names, patience, work),
+        }),
+      );
     },
   };
 }

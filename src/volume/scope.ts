@@ -2,9 +2,9 @@ import type { Lease } from '../coordination/coordinator.ts';
 import type { Database } from '../db/database.ts';
 import type { Claim, JournalEntry } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
-import type { DriverWork } from '../drivers/volume-driver.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Failpoints } from './custody-options.ts';
+import { assertOurs, createDriverWork, tagOf } from './driver-work.ts';
 import type { Scope } from './operation.ts';
 import type { Slot } from './slot.ts';
 
@@ -33,7 +33,7 @@ export function createScope(options: ScopeOptions): Scope {
     claim,
     owner: options.owner,
     log: options.log,
-    work: createDriverWork(options),
+    work: createDriverWork({ ...options, tokens: claim.tokens, ownerTag: ownerTag(claim) }),
     save: (write) => {
       assertOurs(options);
       return db.transaction(async (statements) => {
@@ -53,36 +53,7 @@ export function createScope(options: ScopeOptions): Scope {
   };
 }
 
-function createDriverWork(options: ScopeOptions): DriverWork {
-  const { db, claim, lease, failpoints } = options;
-  return {
-    signal: options.signal,
-    provableUntilMs: () => lease.provableUntilMs,
-    ownerTag: ownerTag(claim),
-    commitPoint: async (name) => {
-      await failpoints(`commit:${name}`, claim);
-      assertOurs(options);
-      await db.fence.check(claim.tokens, claim);
-      // The database's answer may have taken longer than the proof lasts.
-      assertOurs(options);
-      await failpoints(`committing:${name}`, claim);
-    },
-    snapshotsOf: (volumeId) => db.snapshots.ofVolume(volumeId),
-    log: options.log,
-  };
-}
-
-function assertOurs({ lease, signal }: ScopeOptions): void {
-  lease.assertHeld();
-  signal.throwIfAborted();
-}
-
-/**
- * Marks temporary files with their owner; letters and digits only. The token alone would not do: tokens are counted
- * for each lock, so two operations with different locks on one volume can have the same largest one. Entry and claim
- * make the tag one owner's for ever.
- */
+/** An entry's owner; entry and claim are had by one owner only. */
 export function ownerTag(claim: Claim): string {
-  const largest = [...claim.tokens.values()].reduce((most, token) => (token > most ? token : most), 0n);
-  return `t${largest.toString(36)}e${BigInt(claim.entryId).toString(36)}c${claim.number.toString(36)}`;
+  return tagOf(claim.tokens, `e${BigInt(claim.entryId).toString(36)}c${claim.number.toString(36)}`);
 }

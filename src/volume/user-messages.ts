@@ -5,7 +5,9 @@ import type { RequestContext } from '../domain/context.ts';
 
 /** What the user was doing (upstream's catalogue; its three digits are what the API translates). */
 const ACTIONS = {
+  attachVolume: '002',
   volumeToImage: '003',
+  updateAttachment: '004',
   imageToVolume: '005',
   createVolume: '008',
   createSnapshot: '009',
@@ -15,7 +17,9 @@ const ACTIONS = {
 
 /** What went wrong, where the error itself does not say it more exactly. */
 const DETAILS = {
+  attachVolume: '001',
   volumeToImage: '004',
+  updateAttachment: '001',
   imageToVolume: '001',
   createVolume: '012',
   createSnapshot: '013',

@@ -10,7 +10,16 @@ import type {
 } from '../../src/db/ports/resources.ts';
 import type { GroupRepositories } from '../../src/db/ports/groups.ts';
 import type { ServiceRepositories } from '../../src/db/ports/services.ts';
-import type { Cluster, Group, GroupSnapshot, Service, Snapshot, Volume, VolumeType } from '../../src/domain/rows.ts';
+import type {
+  Cluster,
+  Group,
+  GroupSnapshot,
+  Service,
+  Snapshot,
+  Volume,
+  VolumeAttachment,
+  VolumeType,
+} from '../../src/domain/rows.ts';
 
 type Values = Record<string, string | null>;
 
@@ -19,6 +28,9 @@ export interface Tables {
   volumes: Record<string, Volume>;
   snapshots: Record<string, Snapshot>;
   volumeTypes: Record<string, VolumeType>;
+  attachments: Record<string, VolumeAttachment>;
+  /** By volume type. */
+  qosSpecs: Record<string, Values>;
   groups: Record<string, Group>;
   groupSnapshots: Record<string, GroupSnapshot>;
   /** Names of group types by id. */
@@ -58,6 +70,8 @@ export class FakeResources {
     const resources = { volumes: {}, snapshots: {}, volumeTypes: {}, groups: {}, groupSnapshots: {}, groupTypes: {} };
     const empty = {
       ...resources,
+      attachments: {},
+      qosSpecs: {},
       services: {},
       clusters: {},
       values: {},
@@ -124,6 +138,10 @@ function repositories(tables: Tables): Record<string, object | undefined> {
             Reflect.deleteProperty(tables.workers, `${worked.resourceType} ${worked.resourceId}`);
         }),
     },
+    fence: {
+      mint: (names: readonly string[]) => answer(() => new Map(names.map((name) => [name, 1n]))),
+      check: () => answer(() => undefined),
+    },
     outbox: {
       add: (messages: readonly OutboxMessage[]) => answer(() => void tables.outbox.push(...messages)),
     },
@@ -144,8 +162,11 @@ function resources(tables: Tables): Fakes {
       destroy: (id) => answer(() => destroy(tables.snapshots, id)),
       metadata: (id) => answer(() => tables.values[`metadata ${id}`] ?? {}),
     },
-    volumeTypes: { get: (id) => answer(() => tables.volumeTypes[id] ?? null) },
-    attachments: { ofVolume: () => answer(() => []) },
+    volumeTypes: {
+      get: (id) => answer(() => tables.volumeTypes[id] ?? null),
+      qosSpecs: (id) => answer(() => tables.qosSpecs[id] ?? null),
+    },
+    attachments: attachments(tables),
     glanceMetadata: {
       of: (owner) => answer(() => tables.values[glanceKey(owner)] ?? {}),
       copy: (from, to) =>
@@ -173,6 +194,27 @@ function resources(tables: Tables): Fakes {
     messages: { create: (message) => answer(() => void tables.messages.push(message)) },
   };
 }
+
+function attachments(tables: Tables): Fakes['attachments'] {
+  return {
+    ofVolume: (id) =>
+      answer(() => Object.values(tables.attachments).filter((row) => row.volume_id === id && !row.deleted)),
+    get: (id) => answer(() => alive(tables.attachments[id])),
+    create: (row) =>
+      answer(() => {
+        if (tables.attachments[row.id] !== undefined) throw new Error(`attachment ${row.id} is there already`);
+        tables.attachments[row.id] = { ...noAttachment, ...row };
+      }),
+    update: (id, changes) => answer(() => update(tables.attachments, id, changes)),
+    destroy: (id) => answer(() => update(tables.attachments, id, { attach_status: 'detached', deleted: true })),
+  };
+}
+
+const noAttachment = {
+  ...{ created_at: CLOCK, updated_at: null, deleted_at: null, deleted: false },
+  ...{ instance_uuid: null, attached_host: null, mountpoint: null, attach_time: null, detach_time: null },
+  ...{ attach_mode: null, attach_status: null, connection_info: null, connector: null },
+};
 
 function imageCache(tables: Tables): Fakes['imageCache'] {
   const isOf = (row: ImageCacheEntry, of: ImageCacheOf): boolean =>
@@ -245,6 +287,7 @@ function volumes(tables: Tables): Fakes['volumes'] {
           .slice(0, limit),
       ),
     get: (id) => answer(() => alive(tables.volumes[id])),
+    lock: (id) => answer(() => alive(tables.volumes[id])),
     create: (row) => answer(() => void (tables.volumes[row.id] = { deleted: false, ...row } as Volume)),
     update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     updateGuarded: (_claim, id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
@@ -268,7 +311,7 @@ function volumes(tables: Tables): Fakes['volumes'] {
 }
 
 /** Any row of a table with an id and a mark of its deletion. */
-type Soft = Volume | Snapshot | Group | GroupSnapshot;
+type Soft = Volume | Snapshot | Group | GroupSnapshot | VolumeAttachment;
 
 function update<Row extends Soft>(
   rows: Record<string, Row>,

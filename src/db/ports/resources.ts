@@ -27,6 +27,8 @@ export type MetadataKind = 'metadata' | 'admin_metadata';
 export interface VolumeRepository {
   /** Null: no such row, or deleted. */
   get(id: string): Promise<Volume | null>;
+  /** The same, and nobody else changes the row until the transaction ends. */
+  lock(id: string): Promise<Volume | null>;
   /** Rows changed: 0 where the row is gone or not as expected. */
   update(id: string, changes: Changes<Volume>, expected?: Expected<Volume>): Promise<number>;
   create(row: Partial<Volume> & Pick<Volume, 'id'>): Promise<void>;
@@ -76,10 +78,18 @@ export interface VolumeTypeRepository {
   /** With its extra specs; deleted types as well, because their volumes live on. */
   get(id: string): Promise<VolumeType | null>;
   byName(name: string): Promise<VolumeType | null>;
+  /** What its quality-of-service specs say, `consumer` among them; null: it has none. */
+  qosSpecs(id: string): Promise<Readonly<Record<string, string | null>> | null>;
 }
 
 export interface AttachmentRepository {
   ofVolume(volumeId: string): Promise<readonly VolumeAttachment[]>;
+  /** Null: no such row, or deleted. */
+  get(id: string): Promise<VolumeAttachment | null>;
+  create(row: Partial<VolumeAttachment> & Pick<VolumeAttachment, 'id' | 'volume_id'>): Promise<void>;
+  update(id: string, changes: Changes<VolumeAttachment>): Promise<number>;
+  /** Upstream's soft delete, `detached`. Answers how many it deleted: 0 where somebody had done it already. */
+  destroy(id: string): Promise<number>;
 }
 
 export type GlanceOwner = { readonly volumeId: string } | { readonly snapshotId: string };

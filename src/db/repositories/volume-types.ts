@@ -19,6 +19,16 @@ export class VolumeTypes implements VolumeTypeRepository {
     return this.#one('t.name = ? and t.deleted = false', name);
   }
 
+  async qosSpecs(id: string): Promise<Readonly<Record<string, string | null>> | null> {
+    const rows = await this.#session.read<{ key: string; value: string | null }>(
+      `select q.key, q.value from volume_types t
+       join quality_of_service_specs q on q.specs_id = t.qos_specs_id and q.deleted = false
+       where t.id = ? order by q.id`,
+      [id],
+    );
+    return rows.length === 0 ? null : Object.fromEntries(rows.map(({ key, value }) => [key, value]));
+  }
+
   async #one(condition: string, binding: string): Promise<VolumeType | null> {
     const rows = await this.#session.read<TypeRow>(
       `select t.*, s.key, s.value from volume_types t

@@ -55,6 +55,12 @@ export class Volumes implements VolumeRepository {
     return rows[0] === undefined ? null : complete(rows[0]);
   }
 
+  async lock(id: string): Promise<Volume | null> {
+    const sql = 'select * from volumes where id = ? and deleted = false for update';
+    const rows = await this.#session.read<Volume>(sql, [id]);
+    return rows[0] === undefined ? null : complete(rows[0]);
+  }
+
   update(id: string, changes: Changes<Volume>, expected?: Expected<Volume>): Promise<number> {
     return compareAndSet(this.#session, 'volumes', id, changes, expected);
   }

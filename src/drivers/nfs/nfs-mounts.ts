@@ -44,6 +44,10 @@ export class NfsMounts implements Mounts {
     return this.#shares;
   }
 
+  base(): string {
+    return this.#base;
+  }
+
   folderOf(location: string): string {
     return join(this.#base, mountPointName(location));
   }

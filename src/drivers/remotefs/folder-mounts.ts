@@ -27,6 +27,10 @@ export class FolderMounts implements Mounts {
     return this.#shares;
   }
 
+  base(): string {
+    return this.#options.nfsMountPointBase;
+  }
+
   folderOf(location: string): string {
     return location.slice(location.indexOf(':') + 1);
   }

@@ -8,6 +8,8 @@ export interface Mounts {
   load(): Promise<readonly Share[]>;
   /** As last read. */
   shares(): readonly Share[];
+  /** The folder that holds the mount points, without links: hosts that connect are told of it. */
+  base(): string;
   /** The share's folder. It is the driver's to ask `ensure` first. */
   folderOf(location: string): string;
   /** Mounts the share unless it is; afterwards its folder is the share and nothing else. */

@@ -6,6 +6,7 @@ import { messageOf } from '../../kernel/errors.ts';
 import type { StepGuard } from '../exec.ts';
 import type {
   CloneAbility,
+  ConnectionAbility,
   DriverInfo,
   DriverStats,
   DriverWork,
@@ -18,6 +19,7 @@ import type {
 } from '../volume-driver.ts';
 import { Capacity } from './capacity.ts';
 import { cloneVolume } from './clone.ts';
+import { connectionAbility } from './connect.ts';
 import { createVolume } from './create-volume.ts';
 import { deleteVolume } from './delete-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
@@ -35,11 +37,13 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly snapshots?: SnapshotAbility;
   readonly clone?: CloneAbility;
   readonly image: ImageAbility;
+  readonly connection: ConnectionAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
   readonly #onDecided: (fileMode: number) => void;
   #problem: string | undefined = 'not started';
+  #secureOperations = false;
 
   constructor(info: DriverInfo, backend: string, parts: RemoteFsParts, onDecided: (fileMode: number) => void) {
     this.name = `driver ${backend}`;
@@ -50,6 +54,7 @@ export class RemoteFsDriver implements VolumeDriver {
     const { reservedPercentage, maxOverSubscriptionRatio, nfsSnapshotSupport } = parts.options;
     this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
     this.image = imageAbility(parts);
+    this.connection = connectionAbility(parts, info.prefix);
     if (nfsSnapshotSupport) {
       this.snapshots = {
         create: (snapshot, volume, work) => createSnapshot(parts, snapshot, volume, work),
@@ -90,6 +95,10 @@ export class RemoteFsDriver implements VolumeDriver {
 
   locations(): readonly string[] {
     return this.#parts.mounts.shares().map(({ location }) => location);
+  }
+
+  secureFileOperations(): boolean {
+    return this.#secureOperations;
   }
 
   locksForVolume(volumeId: string): readonly LockName[] {
@@ -152,6 +161,7 @@ export class RemoteFsDriver implements VolumeDriver {
     const security = decideNasSecurity(options, marked);
     if (mounts.remote) requireSnapshotsAllowed(security, options);
     log.info({ ...security, marked }, 'NAS security was decided');
+    this.#secureOperations = security.operations;
     this.#onDecided(security.permissions ? fileModes.secure : fileModes.open);
   }
 }

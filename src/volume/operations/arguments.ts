@@ -9,7 +9,7 @@ export const ById = Type.Object({ id: Id });
 /** A flag that Python senders may leave out or send as null. */
 export const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 
-const NullableText = Type.Union([Type.Null(), Type.String()]);
+export const NullableText = Type.Union([Type.Null(), Type.String()]);
 
 /** What a failover writes into the rows of services and clusters. */
 export const Updates = Type.Object({

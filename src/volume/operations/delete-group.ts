@@ -53,6 +53,7 @@ export const deleteGroup: Operation<typeof Args, State, Removed> = {
     const volumes = await db.groups.volumeIds(id);
     const ofVolumes = volumes.flatMap((volume) => [
       lockNames.deleteVolume(volume),
+      lockNames.attachVolume(volume),
       ...backend.driver.locksForVolume(volume),
     ]);
     return [lockNames.group(id), ...ofVolumes];

@@ -25,8 +25,8 @@ import { ById, Flag } from './arguments.ts';
  * delete_volume: with its snapshots (`cascade`), or without. (Unmanaging: refused for good, as by upstream's NFS
  * drivers, `error_unmanaging`.)
  *
- * Locks, all at once: the volume's `delete_volume` (nobody clones it meanwhile) and driver locks; with `cascade` also
- * `delete_snapshot` of each of its snapshots.
+ * Locks, all at once: the volume's `delete_volume` (nobody clones it meanwhile), that of attaching (nobody
+ * attaches, detaches or connects it) and driver locks; with `cascade` also `delete_snapshot` of each of its snapshots.
  *
  * Custody: what a successor finds if the owner ends before, and what it does.
  *
@@ -78,7 +78,7 @@ export const deleteVolume: Operation<typeof Args, State, null> = {
   workerStatus: 'deleting',
   async locks({ volume: { id }, cascade }, { backend }, rows) {
     const chain = cascade === true ? await chainLocks(id, backend, rows) : backend.driver.locksForVolume(id);
-    return [lockNames.deleteVolume(id), ...chain];
+    return [lockNames.deleteVolume(id), lockNames.attachVolume(id), ...chain];
   },
   load,
   async run(state, scope, ports) {

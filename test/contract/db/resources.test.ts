@@ -179,6 +179,69 @@ describe('volumes', () => {
   });
 });
 
+describe('attachments', () => {
+  it('are made, changed, found by volume and id, and softly deleted', async () => {
+    const { id: volume_id } = await volume();
+    const id = randomUUID();
+    await fixture.db.attachments.create({ id, volume_id, attach_status: 'attaching' });
+    expect(await fixture.db.attachments.update(id, { attach_status: 'attached', attach_time: now })).toBe(1);
+    const found = await fixture.db.attachments.get(id);
+    expect(found).toMatchObject({ id, volume_id, attach_status: 'attached', instance_uuid: null, deleted: false });
+    expect([typeof found?.attach_time, typeof found?.updated_at]).toEqual(['string', 'string']);
+    expect(await fixture.db.attachments.ofVolume(volume_id)).toEqual([found]);
+    expect(await fixture.db.attachments.destroy(id)).toBe(1);
+    expect(await fixture.db.attachments.destroy(id)).toBe(0);
+    expect([await fixture.db.attachments.get(id), await fixture.db.attachments.ofVolume(volume_id)]).toEqual([
+      null,
+      [],
+    ]);
+    const gone = await fixture.sql('select attach_status, detach_time = deleted_at as ended from volume_attachment');
+    expect(one(gone)).toEqual({ attach_status: 'detached', ended: 't' });
+  });
+
+  it('keep others from the row of a volume that is locked for them', async () => {
+    const { id } = await volume();
+    expect(await fixture.db.volumes.lock(randomUUID())).toBeNull();
+    const [locked, free] = [gate(), gate()];
+    const first = fixture.db.transaction(async (db) => {
+      const row = await db.volumes.lock(id);
+      locked.open();
+      await free.opened;
+      await db.volumes.update(id, { status: 'in-use' });
+      return row?.status;
+    });
+    await locked.opened;
+    const second = fixture.db.transaction(async (db) => (await db.volumes.lock(id))?.status);
+    free.open();
+    expect([await first, await second]).toEqual(['creating', 'in-use']);
+  });
+});
+
+describe('volume types', () => {
+  it('have specs of quality of service, where they refer to some', async () => {
+    const type = await fixture.db.volumeTypes.byName('__DEFAULT__');
+    expect(await fixture.db.volumeTypes.qosSpecs(type?.id ?? '')).toBeNull();
+    const [typeId, root] = [randomUUID(), randomUUID()];
+    const add = (id: string, specs: string | null, key: string, value: string, deleted = false): Promise<unknown> =>
+      fixture.sql(
+        'insert into quality_of_service_specs (id, specs_id, key, value, deleted) values ($1, $2, $3, $4, $5)',
+        [id, specs, key, value, deleted],
+      );
+    await add(root, null, 'QoS_Specs_Name', 'q');
+    await add(randomUUID(), root, 'consumer', 'both');
+    await add(randomUUID(), root, 'total_iops_sec', '5');
+    await add(randomUUID(), root, 'old', '1', true);
+    await fixture.sql(
+      'insert into volume_types (id, name, is_public, deleted, qos_specs_id) values ($1, $2, true, false, $3)',
+      [typeId, 'with qos', root],
+    );
+    expect(await fixture.db.volumeTypes.qosSpecs(typeId)).toEqual({ consumer: 'both', total_iops_sec: '5' });
+    await fixture.sql('delete from volume_types where id = $1', [typeId]);
+    await fixture.sql('delete from quality_of_service_specs where specs_id is not null');
+    await fixture.sql('delete from quality_of_service_specs');
+  });
+});
+
 describe('snapshots', () => {
   it('live and die beside their volume', async () => {
     const { id, volume_type_id } = await volume();

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import { createDriver } from '../../../src/drivers/registry.ts';
@@ -129,6 +129,21 @@ export class FolderBackend {
     const name = this.active(volume);
     const format = name.includes('.') ? 'qcow2' : 'raw';
     qemuIo(format, this.path(name), `write -P ${byte} ${offset} ${length}`);
+  }
+
+  /** As the guest of a raw volume can: a qcow2 header that names the host's password file. */
+  writeQcow2Header(volume: Volume): void {
+    const header = Buffer.alloc(4096);
+    header.writeUInt32BE(0x514649fb, 0);
+    header.writeUInt32BE(2, 4);
+    header.writeBigUInt64BE(1024n, 8);
+    header.writeUInt32BE('/etc/passwd'.length, 16);
+    header.writeUInt32BE(16, 20);
+    header.writeBigUInt64BE(2n ** 30n, 24);
+    header.write('/etc/passwd', 1024);
+    const fd = openSync(this.path(`volume-${volume.id}`), 'r+');
+    writeSync(fd, header);
+    closeSync(fd);
   }
 
   /** @throws Error where a byte of the file differs */

@@ -1,6 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
@@ -12,24 +11,9 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
   });
   afterAll(() => backend.stop());
 
-  /** Writes, as a guest can, a qcow2 header that names the host's password file into a raw volume. */
-  function writeHeader(path: string): void {
-    const header = Buffer.alloc(4096);
-    header.writeUInt32BE(0x514649fb, 0);
-    header.writeUInt32BE(2, 4);
-    header.writeBigUInt64BE(1024n, 8);
-    header.writeUInt32BE('/etc/passwd'.length, 16);
-    header.writeUInt32BE(16, 20);
-    header.writeBigUInt64BE(2n ** 30n, 24);
-    header.write('/etc/passwd', 1024);
-    const fd = openSync(path, 'r+');
-    writeSync(fd, header);
-    closeSync(fd);
-  }
-
   it('takes a raw volume for raw where the database says so, and for a danger where nobody does', async () => {
     const volume = await backend.available();
-    writeHeader(backend.path(`volume-${volume.id}`));
+    backend.writeQcow2Header(volume);
     const target = backend.volume();
     const clone = (hooks: object): Promise<unknown> =>
       backend.driver.clone.create(target, { kind: 'volume', volume }, backend.work(hooks));
@@ -42,7 +26,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
   it('believes the overlay about the raw image below it', async () => {
     const volume = await backend.available();
     const snapshot = await backend.snapshot(volume);
-    writeHeader(backend.path(`volume-${volume.id}`));
+    backend.writeQcow2Header(volume);
     await backend.removeSnapshot(snapshot, volume);
     expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
   });

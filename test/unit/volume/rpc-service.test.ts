@@ -19,7 +19,8 @@ async function service(run: RpcCall['run'], callLane = 1): Promise<RpcService> {
   const replica = await world.replica({ slots: 1 });
   const ask: RpcCall = { name: 'ask', args: Type.Object({ volume: Type.Object({ id: Type.String() }) }), run };
   const ports = { backend: { workOf: backend } } as unknown as OperationPorts;
-  return createRpcService({ door: replica.door, ports, calls: [ask], version: '3.17', callLane, log: silentLogger });
+  const { door, calls: custody } = replica.custody;
+  return createRpcService({ door, custody, ports, calls: [ask], version: '3.17', callLane, log: silentLogger });
 }
 
 describe('the table of methods', () => {

@@ -55,7 +55,7 @@ describe('delete_volume', () => {
       [`volume.${HOST}`, 'deleting'],
       [`volume.${HOST}`, 'deleted'],
     ]);
-    expect(at.locks).toEqual([`${VOLUME}-delete_volume`, `nfs-${VOLUME}`]);
+    expect(at.locks).toEqual([VOLUME, `${VOLUME}-delete_volume`, `nfs-${VOLUME}`]);
     expect(at.reports).toBe(1);
   });
 
@@ -215,7 +215,7 @@ describe('delete_volume', () => {
         'volume.delete.end',
       ]);
       const manager = [`${VOLUME}-delete_volume`, `${SNAPSHOT}-delete_snapshot`, `${SNAPSHOT_2}-delete_snapshot`];
-      expect(at.locks).toEqual([...manager, `nfs-${VOLUME}`]);
+      expect(at.locks).toEqual([VOLUME, ...manager, `nfs-${VOLUME}`]);
     });
 
     test('touches nothing unless all of them are to be deleted', async () => {

@@ -2,11 +2,27 @@ import { lockNames } from '../../../../src/coordination/lock-names.ts';
 import type { LockName } from '../../../../src/coordination/lock-names.ts';
 import type { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
-import type { CloneSource, ImageAbility, InspectedImage, VolumeDriver } from '../../../../src/drivers/volume-driver.ts';
+import type {
+  CloneSource,
+  ConnectionAbility,
+  ImageAbility,
+  InspectedImage,
+  VolumeDriver,
+} from '../../../../src/drivers/volume-driver.ts';
 import { SHARE } from './rows.ts';
 
 type Step =
-  'place' | 'create' | 'remove' | 'clone' | 'snapshots.create' | 'snapshots.remove' | 'image.write' | 'image.read';
+  | 'place'
+  | 'create'
+  | 'remove'
+  | 'clone'
+  | 'snapshots.create'
+  | 'snapshots.remove'
+  | 'image.write'
+  | 'image.read'
+  | 'connect'
+  | 'disconnect'
+  | 'unexport';
 
 /**
  * A share as a map of names to contents. Every method gives the same end state however often it is called, as the port
@@ -60,6 +76,22 @@ export class FakeDriver implements VolumeDriver {
       }),
     read: (volume: Volume) => this.#step('image.read', volume.id, [volume.id], () => undefined),
   };
+
+  readonly connection: ConnectionAbility = {
+    connect: (volume) =>
+      this.#step('connect', volume.id, [volume.id], () => ({
+        info: { driver_volume_type: 'nfs', data: { export: SHARE, name: volume.id }, mount_point_base: '/mnt' },
+        update: { adminMetadata: { format: 'raw' } },
+      })),
+    disconnect: (volume, connector) =>
+      this.#step(connector === null ? 'unexport' : 'disconnect', volume.id, [], () => this.shared),
+  };
+  /** What `disconnect` answers. */
+  shared = false;
+
+  secureFileOperations(): boolean {
+    return true;
+  }
 
   locksForVolume(volumeId: string): readonly LockName[] {
     return [lockNames.driverVolume('nfs', volumeId)];

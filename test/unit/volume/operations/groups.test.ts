@@ -143,7 +143,9 @@ describe('delete_group', () => {
     expect(at.driver.files.size).toBe(0);
     expect(at.db.tables.quotas).toMatchObject({ 'project groups': 1, 'project volumes': 3, 'project gigabytes': 24 });
     expect(at.locks).toEqual([
+      VOLUME,
       `${VOLUME}-delete_volume`,
+      VOLUME_2,
       `${VOLUME_2}-delete_volume`,
       `aa-group-${GROUP}`,
       `nfs-${VOLUME}`,

@@ -66,6 +66,7 @@ export class World {
       db: this.db.statements,
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
+      objects: { attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }) },
       images: this.images,
       imageCache: options.imageCache ?? null,
       provisioned: new Provisioned(this.db.statements.volumes, { nowMs: () => 0 }),

@@ -1,0 +1,7 @@
+import type { Json } from '../domain/json.ts';
+import type { Volume, VolumeAttachment } from '../domain/rows.ts';
+
+/** Rows as the versioned objects that Python callers expect, in the wire's form. `app/` makes it from the rpc room. */
+export interface WireObjects {
+  attachment(attachment: VolumeAttachment, volume: Volume): Json;
+}
