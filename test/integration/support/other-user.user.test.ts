@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +21,9 @@ if (asked)
     expect(() => writeFileSync(join(share, 'owned-by-root'), 'y')).toThrow('EACCES');
   });
 
-it('can start an embedded PostgreSQL all the same', async () => {
+/** A user without a name needs them, and the kernel may forbid them (a sandbox, a changed root). */
+const namespaces = spawnSync('unshare', ['--user', 'true']).status === 0;
+
+it.skipIf(asked && !namespaces)('can start an embedded PostgreSQL all the same', async () => {
   expect((await sharedPostgres()).url).toMatch(/^postgres:/);
 });

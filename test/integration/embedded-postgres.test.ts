@@ -1,0 +1,54 @@
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
+import { silentLogger } from '../../src/log/logger.ts';
+import { freePort } from '../support/free-port.ts';
+import { makeTempDir, removeDir } from '../support/temp-dir.ts';
+
+const isRoot = process.getuid?.() === 0;
+
+/** A sandbox, or a changed root: the kernel gives nobody a user namespace. */
+describe.skipIf(!isRoot)('an embedded PostgreSQL of root without user namespaces', () => {
+  const path = process.env['PATH'];
+  let dir: string;
+  let server: EmbeddedPostgres | undefined;
+
+  beforeEach(async () => {
+    dir = await makeTempDir();
+    await mkdir(join(dir, 'bin'));
+    await writeFile(join(dir, 'bin/unshare'), '#!/bin/sh\nexit 1\n', { mode: 0o755 });
+    process.env['PATH'] = `${join(dir, 'bin')}:${path ?? ''}`;
+  });
+
+  afterEach(async () => {
+    process.env['PATH'] = path;
+    await server?.stop();
+    server = undefined;
+    await removeDir(dir);
+  });
+
+  const start = async (folder: string): Promise<void> => {
+    const signal = AbortSignal.timeout(60_000);
+    server = await startEmbeddedPostgres({
+      dir: folder,
+      port: await freePort(),
+      fsync: false,
+      log: silentLogger,
+      signal,
+    });
+  };
+
+  it('runs as nobody, who is let through the private folder that it lies in and sees nothing there', async () => {
+    await start(join(dir, 'postgres'));
+    expect((await stat(join(dir, 'postgres/data'))).uid).toBe(65534);
+    expect((await stat(dir)).mode & 0o777).toBe(0o701);
+  });
+
+  it('names the folder above that lets nobody through', async () => {
+    const state = join(dir, 'state');
+    await mkdir(state);
+    await chmod(dir, 0o700);
+    await expect(start(join(state, 'postgres'))).rejects.toThrow(`${dir}: lets no other account pass`);
+  });
+});
