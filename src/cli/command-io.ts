@@ -12,5 +12,5 @@ export interface CommandIo {
 /** A finished command's exit code: 0 clean, 1 failed, 2 wrong usage, 3 differences found. */
 export type ExitCode = 0 | 1 | 2 | 3;
 
-/** Says how a command ended, in place of commander's own exit. */
-export type Finish = (code: ExitCode) => void;
+/** Says how a command ended, in place of commander's own exit. `lock run` has the codes of what it ran. */
+export type Finish = (code: number) => void;

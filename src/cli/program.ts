@@ -1,13 +1,13 @@
 import { Command, CommanderError } from 'commander';
-import { ConfigError, faultText } from '../config/fault.ts';
-import { AppError, messageOf } from '../kernel/errors.ts';
-import type { CommandIo, ExitCode, Finish } from './command-io.ts';
+import type { CommandIo, Finish } from './command-io.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addDevCommand } from './dev-command.ts';
+import { addLockCommands } from './lock/lock-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
+import { tellFailure } from './tell-failure.ts';
 import { addVolumeCommands } from './volume-commands.ts';
 
 /**
@@ -15,24 +15,16 @@ import { addVolumeCommands } from './volume-commands.ts';
  * configuration that cannot be used, a server that does not answer, a volume that is not there) is 1.
  */
 export async function runCommand(argv: readonly string[], io: CommandIo): Promise<number> {
-  let code: ExitCode = 0;
+  let code = 0;
   const finish: Finish = (given) => (code = given);
   try {
     await buildProgram(io, finish).parseAsync(argv, { from: 'user' });
     return code;
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
-    if (error instanceof ConfigError) for (const fault of error.faults) io.complain(faultText(fault));
-    else if (io.signal.aborted) io.complain(`stopped: ${messageOf(io.signal.reason)}`);
-    else if (error instanceof AppError || hasCode(error)) io.complain(`error: ${messageOf(error)}`);
-    else throw error;
+    if (!tellFailure(error, io)) throw error;
     return 1;
   }
-}
-
-/** Errors of the system and of client libraries have a code; one without is a defect and keeps its stack. */
-function hasCode(error: unknown): boolean {
-  return error instanceof Error && 'code' in error;
 }
 
 function buildProgram(io: CommandIo, finish: Finish): Command {
@@ -44,6 +36,7 @@ function buildProgram(io: CommandIo, finish: Finish): Command {
   addVolumeCommands(program, io, finish);
   addSnapshotCommands(program, io, finish);
   addServiceCommands(program, io, finish);
+  addLockCommands(program, io, finish);
   addDbCommands(program, io, finish);
   addConfigCommands(program, io, finish);
   addDevCommand(program, io, finish);

@@ -274,6 +274,8 @@ function custody(run: Run): CustodyRepositories {
           if (claim !== undefined) ours(tables, claim);
           checkTokens(tables, tokens);
         }),
+      newest: (lockNames) =>
+        run('fence.newest', (tables) => new Map([...tables.tokens].filter(([name]) => lockNames.includes(name)))),
       purge: () => run('fence.purge', () => 0),
     },
     outbox: {

@@ -105,6 +105,8 @@ export interface FenceRepository {
   mint(lockNames: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
   /** Throws `ClaimLostError` unless every token, and the claim where there is one, is the newest. */
   check(tokens: ReadonlyMap<string, bigint>, claim?: Claim): Promise<void>;
+  /** The newest tokens of these names, of those that have one; for operators. */
+  newest(lockNames: readonly string[]): Promise<ReadonlyMap<string, bigint>>;
   purge(ageMs: number, limit: number): Promise<number>;
 }
 

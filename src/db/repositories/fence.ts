@@ -61,6 +61,16 @@ export class Fence implements FenceRepository {
     }
   }
 
+  async newest(lockNames: readonly string[]): Promise<ReadonlyMap<string, bigint>> {
+    if (lockNames.length === 0) return new Map();
+    const places = lockNames.map(() => '?').join(', ');
+    const rows = await this.#session.read<{ name: string; token: string }>(
+      `select name, token from ${this.#names.fence} where name in (${places})`,
+      lockNames,
+    );
+    return new Map(rows.map(({ name, token }) => [name, BigInt(token)]));
+  }
+
   /** For a statement that must have no effect unless claim and tokens are the newest. */
   guard(claim: Claim): Guard {
     return {
