@@ -6,7 +6,7 @@ import { Layers, type FlagValue } from './layers.ts';
 import type { MachineFacts } from './option.ts';
 import { areas, backendOptions, type BackendSettings, type Settings } from './options/index.ts';
 import { Resolver, type ResolvedOption } from './resolver.ts';
-import { backendFaults, combinationFaults, withServiceDownTime } from './rules.ts';
+import { backendFaults, combinationFaults, unsafeTogether, withServiceDownTime } from './rules.ts';
 import { readSources, type ConfigText, type GivenSource } from './sources.ts';
 import { unreadLines } from './unknown.ts';
 import type { Warning } from './warning.ts';
@@ -78,7 +78,12 @@ export function resolveConfig({ texts, faults = [], environment, flags, facts }:
     ...backendFaults(names, (name) => sections.has(normalSection(name)), backend, originOf),
   ];
   if (all.length > 0) throw new ConfigError(distinct(all));
-  const told = [...resolver.warnings, ...adjusted, ...unreadLines(layers, Object.values(areas), backendOptions, names)];
+  const told = [
+    ...resolver.warnings,
+    ...adjusted,
+    ...unsafeTogether(settings, names, backend, originOf),
+    ...unreadLines(layers, Object.values(areas), backendOptions, names),
+  ];
   return {
     settings,
     backends: names,

@@ -72,3 +72,26 @@ export function withServiceDownTime(
     warnings: [{ kind: 'adjusted', where, message }],
   };
 }
+
+/** What lets replicas of a cluster get in one another's way, though each of them alone is right. */
+export function unsafeTogether(
+  { service, coordination }: Settings,
+  names: readonly string[],
+  settingsOf: (name: string) => BackendSettings,
+  originOf: OriginOf,
+): readonly Warning[] {
+  if (service.cluster === null) return [];
+  const found: Warning[] = [];
+  const url = originOf('coordination', 'backend_url') ?? { kind: 'default' };
+  if (url.kind === 'default' && coordination.backendUrl.startsWith('file:')) {
+    const fix = 'name a lock service, or a folder that all of them mount, in [coordination] backend_url';
+    const message = `cluster is set and locks are files below state_path, which other hosts do not see: ${fix}`;
+    found.push({ kind: 'unsafe', where: originOf('DEFAULT', 'cluster') ?? url, message });
+  }
+  for (const name of names.filter((one) => settingsOf(one).backendHost !== null)) {
+    const fix = 'leave it out, and give every replica a host of its own';
+    const message = `backend_host together with cluster gives all members one services row, so that none is seen to die: ${fix}`;
+    found.push({ kind: 'unsafe', where: originOf(name, 'backend_host') ?? { kind: 'default' }, message });
+  }
+  return found;
+}

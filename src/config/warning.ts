@@ -4,9 +4,10 @@ import { originText, type Origin } from './fault.ts';
 export interface Warning {
   /**
    * - `unknown`: nobody reads it; `deprecated`: read by an old name; `ignored`: has no effect in this place or here;
-   * - `adjusted`: another value is used instead; `accepted`: upstream's, needless here, and no reason for concern.
+   * - `adjusted`: another value is used instead; `unsafe`: several replicas would not exclude one another or be told
+   *   apart; `accepted`: upstream's, needless here, and no reason for concern.
    */
-  readonly kind: 'unknown' | 'deprecated' | 'ignored' | 'adjusted' | 'accepted';
+  readonly kind: 'unknown' | 'deprecated' | 'ignored' | 'adjusted' | 'unsafe' | 'accepted';
   readonly where: Origin;
   readonly message: string;
 }

@@ -188,6 +188,22 @@ describe('warnings', () => {
     expect(config.settings.service.serviceDownTimeMs).toBe(62_000);
     expect(config.warnings.map(warningText)).toEqual([expect.stringMatching(/:3: .*62 seconds/)]);
   });
+
+  it('tell what lets members of a cluster get in one another’s way, each by its line', () => {
+    const backend = '[nfs]\nvolume_driver = d\nbackend_host = shared\n';
+    const start = '[DEFAULT]\nenabled_backends = nfs\n';
+    const unsafe = (text: string) =>
+      configOf(text)
+        .warnings.filter(({ kind }) => kind === 'unsafe')
+        .map(({ where, message }) => [where.kind === 'file' ? where.line : where.kind, message.split(':')[0]]);
+    expect(unsafe(`${start}cluster = c\n${backend}`)).toEqual([
+      [3, 'cluster is set and locks are files below state_path, which other hosts do not see'],
+      [6, 'backend_host together with cluster gives all members one services row, so that none is seen to die'],
+    ]);
+    expect(unsafe(`${start}${backend}`)).toEqual([]);
+    const locks = '[coordination]\nbackend_url = file:///shared\n';
+    expect(unsafe(`${start}cluster = c\n[nfs]\nvolume_driver = d\n${locks}`)).toEqual([]);
+  });
 });
 
 describe('planReload', () => {
