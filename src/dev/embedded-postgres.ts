@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { access, chmod, chown, mkdir, open, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { access, chmod, chown, mkdir, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import pg from 'pg';
 import { delay } from '../kernel/abort.ts';
-import { InvalidInputError, messageOf } from '../kernel/errors.ts';
+import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import { findLauncher, findPostgresBinaries, runToEnd, type Launcher } from './postgres-binaries.ts';
 
@@ -68,10 +68,7 @@ async function prepare(options: EmbeddedPostgresOptions, initdb: string, launche
   const passwordFile = join(dir, 'password');
   await mkdir(dir, { recursive: true, mode: 0o700 });
   await chmod(dir, 0o700);
-  if (launcher.owner !== undefined) {
-    await chown(dir, launcher.owner, launcher.owner);
-    await openWay(dir);
-  }
+  if (launcher.owner !== undefined) await chown(dir, launcher.owner, launcher.owner);
   // Only a finished initdb leaves the marker: what a killed one left is thrown away.
   const marker = join(dir, 'initialised');
   if (await exists(marker)) return readFile(passwordFile, 'utf8');
@@ -85,22 +82,6 @@ async function prepare(options: EmbeddedPostgresOptions, initdb: string, launche
   await runToEnd([...launcher.prefix, initdb, '-D', dataOf(dir), ...access, ...format, ...sync], dir);
   await writeFile(marker, '');
   return password;
-}
-
-/**
- * Another account must be able to walk to its folder. The one that it lies in is this program's own, and lets others
- * pass (not look around); those above are none of our business.
- */
-async function openWay(dir: string): Promise<void> {
-  const mayPass = 0o001;
-  const parent = dirname(dir);
-  const { mode, uid } = await stat(parent);
-  if ((mode & mayPass) === 0 && uid === process.getuid?.()) await chmod(parent, (mode & 0o777) | mayPass);
-  for (let folder = parent; folder !== dirname(folder); folder = dirname(folder)) {
-    if (((await stat(folder)).mode & mayPass) !== 0) continue;
-    const fix = 'choose another folder (--state-dir, TMPDIR), or allow user namespaces';
-    throw new InvalidInputError(folder, `lets no other account pass, and PostgreSQL must not run as root: ${fix}`);
-  }
 }
 
 async function launch(options: EmbeddedPostgresOptions, postgres: string, launcher: Launcher): Promise<ChildProcess> {

@@ -60,8 +60,9 @@ export interface Launcher {
 
 /**
  * A user with a name needs nothing. Root, and a user whom the system has no name for (containers), get a user
- * namespace in which their own files belong to nobody; where namespaces are forbidden, root really becomes nobody, who
- * must then own the data.
+ * namespace in which their own files belong to nobody; where namespaces are forbidden (Docker's default), root really
+ * becomes nobody, who must then own the data. That one keeps the right to pass through every folder: the programs or
+ * the data may lie below one that only root may enter, such as /root.
  *
  * The parent-death signal is asked for last: the kernel forgets it when credentials change.
  */
@@ -73,7 +74,8 @@ export async function findLauncher(): Promise<Launcher> {
   if (await succeeds([...namespace, 'true'])) return { prefix: [...namespace, ...dieWithParent] };
   if (!isRoot) throw new Error('PostgreSQL needs a user that the system has a name for, or user namespaces');
   const become = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
-  return { prefix: ['setpriv', ...become, '--', ...dieWithParent], owner: nobody };
+  const keep = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  return { prefix: ['setpriv', ...become, ...keep, '--', ...dieWithParent], owner: nobody };
 }
 
 function hasName(): boolean {
