@@ -9,6 +9,7 @@ import { delimiter, join } from 'node:path';
 export const needs = [
   program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
   program('redis-server', 'redis-server', 'locks in Redis'),
+  program('etcd', 'etcd-server', 'locks in etcd'),
   program('java', 'default-jre-headless', 'locks in ZooKeeper'),
   {
     what: 'ZooKeeper (zookeeper.jar, slf4j-simple.jar)',
@@ -24,9 +25,9 @@ export const needs = [
   },
   {
     what: 'Python 3 with Tooz and its drivers',
-    packages: ['python3-tooz', 'python3-kazoo', 'python3-redis', 'python3-fasteners'],
+    packages: ['python3-tooz', 'python3-kazoo', 'python3-redis', 'python3-fasteners', 'python3-etcd3gw'],
     tests: 'locks shared with Python services',
-    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners'),
+    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners', 'etcd3gw'),
   },
   {
     what: "Cinder's Python code",

@@ -1,5 +1,5 @@
 /** How to reach a lock service: plain data, checked, so that it can be handed to the worker thread. */
-export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec;
+export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec | EtcdSpec;
 
 export interface MemorySpec {
   readonly kind: 'memory';
@@ -21,6 +21,13 @@ export interface ReconnectSpec {
 export interface HostPort {
   readonly host: string;
   readonly port: number;
+}
+
+/** Files in PEM. */
+export interface TlsFiles {
+  readonly certFile?: string;
+  readonly keyFile?: string;
+  readonly caFile?: string;
 }
 
 export interface ZookeeperSpec {
@@ -55,7 +62,7 @@ export interface RedisSpec {
   readonly username?: string;
   readonly password?: string;
   readonly db: number;
-  readonly tls?: { readonly certFile?: string; readonly keyFile?: string; readonly caFile?: string };
+  readonly tls?: TlsFiles;
   readonly namespace: string;
   readonly keyForm: RedisKeyForm;
   readonly ttlMs: number;
@@ -64,5 +71,22 @@ export interface RedisSpec {
   /** After that long without an answer a command's connection is given up. */
   readonly commandTimeoutMs: number;
   readonly keepAlive: boolean;
+  readonly reconnect: ReconnectSpec;
+}
+
+export interface EtcdSpec {
+  readonly kind: 'etcd';
+  /** Members of one cluster; the next is asked where one does not answer. */
+  readonly servers: readonly [HostPort, ...HostPort[]];
+  /** `etcd3+https://`; without a `caFile` the system's authorities. */
+  readonly tls?: TlsFiles;
+  readonly username?: string;
+  readonly password?: string;
+  /** The gateway's name; found out if it is not given. */
+  readonly apiVersion?: string;
+  readonly memberId: string;
+  readonly ttlMs: number;
+  readonly beatMs: number;
+  readonly commandTimeoutMs: number;
   readonly reconnect: ReconnectSpec;
 }

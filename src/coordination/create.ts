@@ -78,6 +78,7 @@ function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId:
       return new FileBackend({ ...spec, clock, log });
     case 'zookeeper':
     case 'redis':
+    case 'etcd':
       return new WorkerBackend({
         spec,
         clock,

@@ -21,6 +21,10 @@ async function createRemoteBackend(spec: BackendSpec, deps: RemoteBackendDeps): 
       const { ZookeeperBackend } = await import('./drivers/zookeeper.ts');
       return new ZookeeperBackend(spec, deps);
     }
+    case 'etcd': {
+      const { EtcdBackend } = await import('./drivers/etcd.ts');
+      return new EtcdBackend(spec, deps);
+    }
     default:
       throw new Error(`${spec.kind} locks need no worker`);
   }

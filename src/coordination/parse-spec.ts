@@ -2,14 +2,16 @@ import path from 'node:path';
 import { InvalidInputError } from '../kernel/errors.ts';
 import type {
   BackendSpec,
+  EtcdSpec,
   FileSpec,
   HostPort,
   ReconnectSpec,
   RedisKeyForm,
   RedisSpec,
+  TlsFiles,
   ZookeeperSpec,
 } from './backend-spec.ts';
-import { field, parseHostPort, parseToozUrl, type ToozUrl } from './tooz-url.ts';
+import { field, parseHostPort, parseToozUrl, type ToozUrl, type UrlOptions } from './tooz-url.ts';
 
 /** What a backend needs besides its URL. */
 export interface SpecSettings {
@@ -34,6 +36,8 @@ const schemes: Readonly<Record<string, (url: ToozUrl, settings: SpecSettings) =>
   kazoo: zookeeperSpec,
   redis: redisSpec,
   rediss: redisSpec,
+  'etcd3+http': etcdSpec,
+  'etcd3+https': etcdSpec,
 };
 
 /** A Tooz URL as plain data; throws `InvalidInputError` that names the option and what would be right. */
@@ -153,16 +157,45 @@ function databaseOfPath({ hosts, path: text }: ToozUrl): number {
 }
 
 function redisTls({ scheme, options }: ToozUrl): Pick<RedisSpec, 'tls'> {
-  const certFile = options.text('ssl_certfile');
-  const keyFile = options.text('ssl_keyfile');
-  const caFile = options.text('ssl_ca_certs');
-  if (!(options.flag('ssl') ?? scheme === 'rediss')) return {};
+  const tls = tlsFiles(options, { cert: 'ssl_certfile', key: 'ssl_keyfile', ca: 'ssl_ca_certs' });
+  return (options.flag('ssl') ?? scheme === 'rediss') ? { tls } : {};
+}
+
+function etcdSpec(url: ToozUrl, settings: SpecSettings): EtcdSpec {
+  const { scheme, options, username, password } = url;
+  if (url.path !== '' && url.path !== '/') throw new InvalidInputError(field, `${scheme}:// takes no path`);
+  const timeoutMs = options.secondsAsMs('timeout') ?? defaultTtlMs;
+  const ttlMs = settings.lockTtlMs ?? options.secondsAsMs('lock_timeout') ?? timeoutMs;
+  options.ignore('lock_timeout', 'membership_timeout');
+  const apiVersion = options.text('api_version');
+  if (apiVersion !== undefined && !/^v3(alpha|beta)?$/.test(apiVersion))
+    throw new InvalidInputError(field, `option api_version: "${apiVersion}" is none of v3, v3beta, v3alpha`);
+  const tls = tlsFiles(options, { cert: 'cert_cert', key: 'cert_key', ca: 'ca_cert' });
+  const hosts = url.hosts === '' ? ['localhost'] : url.hosts.split(',');
   return {
-    tls: {
-      ...(certFile === undefined ? {} : { certFile }),
-      ...(keyFile === undefined ? {} : { keyFile }),
-      ...(caFile === undefined ? {} : { caFile }),
-    },
+    kind: 'etcd',
+    servers: atLeastOne(hosts.map((text) => parseHostPort(text, 2379))),
+    ...(scheme === 'etcd3+https' ? { tls } : {}),
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(apiVersion === undefined ? {} : { apiVersion }),
+    memberId: settings.memberId,
+    ttlMs,
+    beatMs: Math.min(settings.heartbeatMs, ttlMs / 3),
+    commandTimeoutMs: Math.ceil(Math.min(timeoutMs, ttlMs / 6)),
+    reconnect: settings.reconnect,
+  };
+}
+
+/** The files that options name, each by the driver's own name for it. */
+function tlsFiles(options: UrlOptions, names: Readonly<Record<'cert' | 'key' | 'ca', string>>): TlsFiles {
+  const certFile = options.text(names.cert);
+  const keyFile = options.text(names.key);
+  const caFile = options.text(names.ca);
+  return {
+    ...(certFile === undefined ? {} : { certFile }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+    ...(caFile === undefined ? {} : { caFile }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import { build, type Build } from './build.ts';
+import { startEtcd } from './etcd-server.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRabbit, type RabbitServer } from './rabbit-server.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
@@ -12,6 +13,7 @@ export interface Shares {
   rabbit: { readonly url: string; readonly vhost: string; readonly adminUrl: string };
   redis: { readonly url: string };
   zookeeper: { readonly hosts: string; readonly namespace: string };
+  etcd: { readonly port: number };
   build: { readonly dist: string };
 }
 
@@ -70,6 +72,8 @@ export class ServerBroker {
         return { url: `${(await this.#redis()).url}/${number}` };
       case 'zookeeper':
         return { hosts: (await this.#zookeeper()).hosts, namespace: part };
+      case 'etcd':
+        return { port: (await this.#etcd()).port };
       case 'build':
         return { dist: (await (this.#build ??= build())).dist };
       default:
@@ -81,6 +85,7 @@ export class ServerBroker {
   #rabbit = (): Promise<RabbitServer> => this.#once('rabbit', startRabbit);
   #redis = (): Promise<RedisServer> => this.#once('redis', startRedis);
   #zookeeper = (): Promise<ZookeeperServer> => this.#once('zookeeper', startZookeeper);
+  #etcd = (): Promise<TestServer> => this.#once('etcd', startEtcd);
 
   #once<T extends TestServer>(name: ShareName, start: () => Promise<T>): Promise<T> {
     const running = (this.#servers.get(name) as Promise<T> | undefined) ?? start();

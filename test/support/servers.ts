@@ -5,6 +5,7 @@
  * A test that only uses a server takes a part of the run's common one (`shared-servers`); one that kills, freezes or
  * restarts it starts its own from here.
  */
+export { startEtcd } from './etcd-server.ts';
 export { createDatabase, startPostgres, type PostgresServer } from './postgres-server.ts';
 export { startRabbit, type RabbitServer } from './rabbit-server.ts';
 export { startRedis, type RedisServer } from './redis-server.ts';

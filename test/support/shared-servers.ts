@@ -23,6 +23,9 @@ export const sharedRedis = (): Promise<Shares['redis']> => requestShare('redis')
 /** A ZooKeeper and a namespace (the first part of all paths) that nobody else uses. */
 export const sharedZookeeper = (): Promise<Shares['zookeeper']> => requestShare('zookeeper');
 
+/** An etcd that all tests share: choose names of one's own. */
+export const sharedEtcd = (): Promise<Shares['etcd']> => requestShare('etcd');
+
 /** The folder with the compiled program (`src/main.js`), compiled once a run. */
 export const buildOnce = async (): Promise<string> => (await requestShare('build')).dist;
 

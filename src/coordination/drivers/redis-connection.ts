@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { abortReason, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
@@ -7,6 +6,7 @@ import { messageOf, TimeoutError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError } from '../coordinator.ts';
+import { readTlsFiles } from './tls-files.ts';
 
 /** Replies that say that we, not the server or the network, are the problem. */
 const refusals = /^(NOAUTH|WRONGPASS|NOPERM|ERR invalid password|ERR DB index|ERR invalid DB|ERR unknown command)/;
@@ -175,7 +175,7 @@ function describe({ address }: RedisSpec): string {
 
 function redisOptions(spec: RedisSpec) {
   const backoff = new Backoff(spec.reconnect);
-  const tls = spec.tls === undefined ? undefined : tlsOptions(spec.tls);
+  const tls = spec.tls === undefined ? undefined : readTlsFiles(spec.tls);
   return {
     ...addressOptions(spec),
     ...(spec.username === undefined ? {} : { username: spec.username }),
@@ -216,12 +216,4 @@ function addressOptions({ address, reconnect, connectTimeoutMs }: RedisSpec) {
         ...(address.tls ? { enableTLSForSentinelMode: true, sentinelTLS: {} } : {}),
       };
   }
-}
-
-function tlsOptions(files: NonNullable<RedisSpec['tls']>) {
-  return {
-    ...(files.certFile === undefined ? {} : { cert: readFileSync(files.certFile) }),
-    ...(files.keyFile === undefined ? {} : { key: readFileSync(files.keyFile) }),
-    ...(files.caFile === undefined ? {} : { ca: readFileSync(files.caFile) }),
-  };
 }

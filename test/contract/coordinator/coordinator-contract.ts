@@ -171,7 +171,7 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       await expect(next.release()).resolves.toBe('released');
     });
 
-    it('loses no update of members that count together', async () => {
+    it('loses no update of members that count together', { timeout: 60_000 }, async () => {
       const name = newName();
       const file = path.join(dir, name);
       writeFileSync(file, '0');

@@ -1,9 +1,9 @@
 import { Redis } from 'ioredis';
 import zookeeper from 'node-zookeeper-client';
-import { beforeAll } from 'vitest';
+import { beforeAll, expect } from 'vitest';
 import { MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
 import { toError } from '../../../src/kernel/errors.ts';
-import { buildOnce, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import { buildOnce, sharedEtcd, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import { describeCoordinator } from './coordinator-contract.ts';
 
@@ -70,5 +70,21 @@ describeCoordinator('redis://', async () => {
     close: async () => {
       await client.quit();
     },
+  };
+});
+
+describeCoordinator('etcd3+http://', async () => {
+  const { port } = await sharedEtcd();
+  return {
+    member: { url: `etcd3+http://127.0.0.1:${port}?lock_timeout=3` },
+    processes: true,
+    dropLock: async (wireName) => {
+      const key = Buffer.from(`/tooz/locks${wireName}`).toString('base64');
+      const url = `http://127.0.0.1:${port}/v3/kv/deleterange`;
+      const response = await fetch(url, { method: 'POST', body: JSON.stringify({ key }) });
+      expect(await response.json()).toMatchObject({ deleted: '1' });
+    },
+    outlivesMs: 4000,
+    close: () => Promise.resolve(),
   };
 });

@@ -12,7 +12,7 @@ import {
   type MemberOptions,
 } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
-import { startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
+import { startEtcd, startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -37,6 +37,12 @@ const services: readonly Service[] = [
     ttlMs: 3000,
     start: () => startZookeeper({ tickMs: 500 }),
     url: (port) => `zookeeper://127.0.0.1:${port}?timeout=3`,
+  },
+  {
+    name: 'etcd',
+    ttlMs: 3000,
+    start: () => startEtcd(),
+    url: (port) => `etcd3+http://127.0.0.1:${port}?lock_timeout=3`,
   },
 ];
 
@@ -194,7 +200,7 @@ describe('a lock on redis, when the server forgets', () => {
 });
 
 describe('a start', () => {
-  it.each(['redis://127.0.0.1:1?timeout=1', 'zookeeper://127.0.0.1:1?timeout=1'])(
+  it.each(['redis://127.0.0.1:1?timeout=1', 'zookeeper://127.0.0.1:1?timeout=1', 'etcd3+http://127.0.0.1:1?timeout=1'])(
     '%s says what is missing',
     async (url) => {
       await expect(startMember({ url })).rejects.toThrow(/127\.0\.0\.1:1/);
@@ -210,6 +216,34 @@ describe('a start', () => {
       await expect(startMember({ url: server.url.replace('//', '//:wrong@') })).rejects.toThrow(/WRONGPASS/);
       const member = await startMember({ url: server.url.replace('//', '//:right@') });
       await (await take(member)).release();
+      await stopMember(member);
+    } finally {
+      await server.stop();
+    }
+  });
+
+  it('on etcd goes on to the next member, says so of a wrong password, and knows its token again after a restart', async () => {
+    const server = await startEtcd();
+    const post = async (path: string, body: object): Promise<void> => {
+      const response = await fetch(`http://127.0.0.1:${server.port}/v3/auth/${path}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+      });
+      expect(response.status).toBe(200);
+    };
+    await post('user/add', { name: 'root', password: 'right' });
+    await post('user/grant', { user: 'root', role: 'root' });
+    await post('enable', {});
+    const hosts = `127.0.0.1:1,127.0.0.1:${server.port}?lock_timeout=3`;
+    try {
+      await expect(startMember({ url: `etcd3+http://root:wrong@${hosts}` })).rejects.toThrow(/etcd refuses us/);
+      await expect(startMember({ url: `etcd3+http://${hosts}` })).rejects.toThrow(/etcd refuses us/);
+      const member = await startMember({ url: `etcd3+http://root:right@${hosts}` });
+      const lease = await take(member);
+      await server.restart();
+      const before = lease.provableUntilMs;
+      await eventually(() => lease.provableUntilMs > before);
+      await expect(lease.release()).resolves.toBe('released');
       await stopMember(member);
     } finally {
       await server.stop();

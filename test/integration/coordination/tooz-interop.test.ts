@@ -13,13 +13,14 @@ import {
   type MemberProcess,
 } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
-import { buildOnce, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import { buildOnce, sharedEtcd, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 
 /** Debian's interpreter: the packages are its own, whatever else PATH offers. */
 const python = '/usr/bin/python3';
-const missing = spawnSync(python, ['-c', 'import tooz.coordination, kazoo, redis']).status !== 0;
-if (missing) console.warn('python3-tooz, python3-kazoo or python3-redis is missing: no interop tests of locks');
+const missing = spawnSync(python, ['-c', 'import tooz.coordination, kazoo, redis, etcd3gw']).status !== 0;
+if (missing)
+  console.warn('python3-tooz, python3-kazoo, python3-redis or python3-etcd3gw is missing: no interop tests of locks');
 
 const forever = new AbortController().signal;
 const credentials = `u${process.pid}:p%40w`;
@@ -52,6 +53,11 @@ const peers: readonly Peer[] = [
       const url = new URL((await sharedRedis()).url);
       return `redis://${url.host}?db=${url.pathname.slice(1) || '0'}&lock_timeout=5`;
     },
+  },
+  {
+    name: 'etcd',
+    // Tooz before 4 asks for v3alpha, which etcd has not served since 3.3, unless it is told.
+    url: async () => `etcd3+http://127.0.0.1:${(await sharedEtcd()).port}?lock_timeout=5&api_version=v3`,
   },
 ];
 

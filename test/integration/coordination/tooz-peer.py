@@ -10,6 +10,11 @@ import uuid
 from tooz import coordination
 
 url, command, name, *args = sys.argv[1:]
+if url.startswith('etcd3+'):
+    # Bookworm's etcd3gw.client() does not know the argument api_path that its Tooz gives; the class behind it does.
+    import etcd3gw
+    from etcd3gw.client import Etcd3Client
+    etcd3gw.client = Etcd3Client
 coordinator = coordination.get_coordinator(url, ('cinder-%s' % uuid.uuid4()).encode('ascii'))
 coordinator.start(start_heart=True)
 

@@ -111,10 +111,44 @@ describe('a Redis URL', () => {
   });
 });
 
+describe('an etcd URL', () => {
+  it('has Tooz’s defaults', () => {
+    expect(parse('etcd3+http://')).toEqual({
+      kind: 'etcd',
+      servers: [{ host: 'localhost', port: 2379 }],
+      memberId: 'cinder-member',
+      ttlMs: 30_000,
+      beatMs: 1000,
+      commandTimeoutMs: 5000,
+      reconnect: { initialMs: 100, maxMs: 60_000 },
+    });
+  });
+
+  it('takes several members, credentials, TLS and options', () => {
+    const url =
+      'etcd3+https://u:pw@e1,e2:2380?ca_cert=/ca.pem&cert_cert=/c.pem&cert_key=/k.pem&api_version=v3beta' +
+      '&timeout=20&lock_timeout=12&membership_timeout=9';
+    expect(parse(url)).toMatchObject({
+      servers: [
+        { host: 'e1', port: 2379 },
+        { host: 'e2', port: 2380 },
+      ],
+      username: 'u',
+      password: 'pw',
+      tls: { caFile: '/ca.pem', certFile: '/c.pem', keyFile: '/k.pem' },
+      apiVersion: 'v3beta',
+      ttlMs: 12_000,
+      commandTimeoutMs: 2000,
+    });
+  });
+});
+
 describe('what is wrong with a URL is said', () => {
   it.each([
     ['etcd://h', /etcd:\/\/ is not known.*zookeeper:\/\//],
     ['no url', /is no URL/],
+    ['etcd3+http://h?api_version=v2', /option api_version: "v2" is none of v3/],
+    ['etcd3+http://h/db', /takes no path/],
     ['redis://h?lock_time=3', /option lock_time: is not an option of redis.*lock_timeout/],
     ['redis://h?timeout=soon', /option timeout: "soon" is no number of seconds/],
     ['redis://h?ssl=maybe', /option ssl: "maybe" is neither true nor false/],
