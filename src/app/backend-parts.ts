@@ -26,10 +26,12 @@ export interface BackendSurroundings {
 /** One enabled backend with its driver, its services row and its reports. Nothing is started yet. */
 export function createBackendUnit(name: string, around: BackendSurroundings): BackendUnit {
   const { config, db, clock } = around;
-  const { service } = config.settings;
+  const { service, activeActive } = config.settings;
   const options = config.backend(name);
   const log = around.log.child({ backend: name });
-  const driver = createDriver(options.volumeDriver, { name, options, stateDir: service.statePath, clock, log });
+  const { shareTimeoutMs } = activeActive;
+  const surroundings = { name, options, stateDir: service.statePath, shareTimeoutMs, clock, log };
+  const driver = createDriver(options.volumeDriver, surroundings);
   const identity = identityOf(name, service, options, { rpcVersion: around.rpcVersion });
   return new BackendUnit({
     name,

@@ -74,6 +74,14 @@ const defaultRules: readonly Rule[] = [
     loud: true,
   },
   { reason: 'for drivers that this version does not have', names: 'volumes_dir volume_group zoning_mode' },
+  { reason: 'RemoteFS drivers name a snapshot after its volume and its id', names: 'snapshot_name_template' },
+  {
+    reason: 'each kind of periodic work has an interval of its own',
+    names: 'periodic_interval periodic_fuzzy_delay',
+  },
+  { reason: 'quotas are charged when a request is settled: nothing stays reserved', names: 'reservation_expire' },
+  { reason: 'rows are read in pages anyway', names: 'init_host_max_objects_retrieval' },
+  { reason: 'the locks of this service are those of [coordination]', names: 'lock_path' },
 ];
 
 const rabbitRules: readonly Rule[] = [
@@ -91,7 +99,7 @@ const databaseRules: readonly Rule[] = [
     names:
       'backend sqlite_synchronous mysql_sql_mode mysql_enable_ndb mysql_wsrep_sync_wait connection_debug ' +
       'connection_trace use_db_reconnect db_inc_retry_interval connection_parameters slave_connection ' +
-      'synchronous_reader asyncio_connection asyncio_slave_connection use_tpool min_pool_size',
+      'db_retry_interval synchronous_reader asyncio_connection asyncio_slave_connection use_tpool min_pool_size',
   },
 ];
 
@@ -102,7 +110,7 @@ const backendRules: readonly Rule[] = [
     names:
       'nas_login nas_password nas_ssh_port nas_private_key nas_volume_prov_type volume_clear volume_clear_size ' +
       'volume_clear_ionice use_chap_auth driver_use_ssl driver_client_cert driver_client_cert_key ' +
-      'driver_ssl_cert_verify driver_ssl_cert_path driver_data_namespace storage_protocol num_iser_scan_tries ' +
+      'enable_unsupported_driver volume_dd_blocksize driver_ssl_cert_verify driver_ssl_cert_path driver_data_namespace storage_protocol num_iser_scan_tries ' +
       'num_volume_device_scan_tries volumes_dir report_discard_supported replication_device disk_geometry',
   },
   {
@@ -139,7 +147,7 @@ const keystoneRules: readonly Rule[] = [
 ];
 
 const concurrencyRules: readonly Rule[] = [
-  { reason: 'the locks of this service are those of [coordination]', names: 'disable_process_locking' },
+  { reason: 'the locks of this service are those of [coordination]', names: 'disable_process_locking lock_path' },
 ];
 
 const rulesOf: Readonly<Record<string, readonly Rule[]>> = {

@@ -104,7 +104,6 @@ function settingsOf(resolver: Resolver): Settings {
     rabbit: resolver.values(areas.rabbit),
     notifications: resolver.values(areas.notifications),
     coordination: resolver.values(areas.coordination),
-    concurrency: resolver.values(areas.concurrency),
     keystoneAuthtoken: resolver.values(areas.keystoneAuthtoken),
     serviceUser: resolver.values(areas.serviceUser),
     health: resolver.values(areas.health),

@@ -54,7 +54,6 @@ function merged(current: Settings, next: Settings): Settings {
     rabbit: mergedArea(areas.rabbit, current.rabbit, next.rabbit),
     notifications: mergedArea(areas.notifications, current.notifications, next.notifications),
     coordination: mergedArea(areas.coordination, current.coordination, next.coordination),
-    concurrency: mergedArea(areas.concurrency, current.concurrency, next.concurrency),
     images: mergedArea(areas.images, current.images, next.images),
     keystoneAuthtoken: mergedArea(areas.keystoneAuthtoken, current.keystoneAuthtoken, next.keystoneAuthtoken),
     serviceUser: mergedArea(areas.serviceUser, current.serviceUser, next.serviceUser),

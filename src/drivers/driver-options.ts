@@ -12,6 +12,8 @@ export interface DriverOptions {
   readonly stateDir: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** `[cinder_volume_aa] share_timeout`. */
+  readonly shareTimeoutMs?: number;
   /** The share helper's file; found by itself otherwise. */
   readonly helperEntry?: string;
 }

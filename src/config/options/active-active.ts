@@ -22,13 +22,9 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
     min: 1,
     help: 'How many calls (attach, detach, status) one backend works on beside its casts, so that slow creates never hold them up.',
   }),
-  childDeadlineMs: fractionalSeconds('child_deadline', 20, {
+  shareTimeoutMs: fractionalSeconds('share_timeout', 60, {
     min: 1,
-    help: 'Seconds that a child process (qemu-img, mount, dd) lives on without a sign from us before its supervisor kills it.',
-  }),
-  shareTimeoutMs: fractionalSeconds('share_timeout', 30, {
-    min: 1,
-    help: 'Seconds after which a share that does not answer is reported as hung and its helper process is replaced.',
+    help: 'Seconds after which a share that has not answered a system call counts as hung: the helper process that waits for it is killed and replaced. Copies and conversions have limits of their own.',
   }),
   reconcileIntervalMs: fractionalSeconds('reconcile_interval', 60, {
     min: 1,

@@ -49,13 +49,6 @@ export const backendOptions = defineOptions('backend_defaults', {
     is: isObject,
     help: 'JSON object that is added to the capabilities reported to the scheduler.',
   }),
-  enableUnsupportedDriver: boolean('enable_unsupported_driver', false, {
-    help: 'Start even a driver that is marked as unsupported.',
-  }),
-  volumeDdBlocksize: string('volume_dd_blocksize', '1M', {
-    check: (text) => (/^[1-9]\d*[KMGT]?$/i.test(text) ? undefined : 'must be a size such as 1M'),
-    help: 'Block size for writing a volume full of zeros.',
-  }),
   nfsSharesConfig: string('nfs_shares_config', '/etc/cinder/nfs_shares', {
     help: 'File with one share on each line (host:/path), mount options after a space.',
   }),

@@ -45,11 +45,3 @@ export const coordinationOptions = defineOptions('coordination', {
     help: 'Seconds between two proofs that members which serve the same backend do exclude one another: each holds a lock in its own name, and tries to take the locks of others. One that can be had makes both not ready. 0: never.',
   }),
 });
-
-/** `[oslo_concurrency]`: where others on this machine keep lock files. */
-export const concurrencyOptions = defineOptions('oslo_concurrency', {
-  lockPath: string('lock_path', null, {
-    formerly: [{ group: 'DEFAULT', name: 'lock_path' }],
-    help: "Folder for lock files of this machine's processes. Lock files of deleted volumes are removed there.",
-  }),
-});

@@ -40,10 +40,6 @@ export const databaseOptions = defineOptions('database', {
     min: -1,
     help: 'How often a transaction is tried again after a deadlock, a conflict or a lost connection; -1 tries for ever.',
   }),
-  dbRetryIntervalMs: seconds('db_retry_interval', 1, {
-    min: 0,
-    help: 'Seconds before the second try of a transaction; it doubles from there.',
-  }),
   dbMaxRetryIntervalMs: seconds('db_max_retry_interval', 10, {
     min: 0,
     help: 'The longest wait in seconds between two tries of a transaction.',

@@ -1,7 +1,7 @@
 import type { Values } from '../option.ts';
 import { activeActiveOptions } from './active-active.ts';
 import { backendOptions } from './backend.ts';
-import { concurrencyOptions, coordinationOptions } from './coordination.ts';
+import { coordinationOptions } from './coordination.ts';
 import { databaseOptions } from './database.ts';
 import { healthOptions } from './health.ts';
 import { keystoneAuthtokenOptions, serviceUserOptions } from './identity.ts';
@@ -20,7 +20,6 @@ export const areas = {
   rabbit: rabbitOptions,
   notifications: notificationOptions,
   coordination: coordinationOptions,
-  concurrency: concurrencyOptions,
   keystoneAuthtoken: keystoneAuthtokenOptions,
   serviceUser: serviceUserOptions,
   health: healthOptions,

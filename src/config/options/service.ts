@@ -66,14 +66,6 @@ export const serviceOptions = defineOptions('DEFAULT', {
     min: 1,
     help: 'Seconds after its last heartbeat at which a service is taken for dead. Where it is not longer than report_interval, two and a half times that is used.',
   }),
-  periodicIntervalMs: seconds('periodic_interval', 60, {
-    min: 1,
-    help: 'Seconds between two rounds of periodic work.',
-  }),
-  periodicFuzzyDelayMs: seconds('periodic_fuzzy_delay', 60, {
-    min: 0,
-    help: 'The first round of periodic work comes after a random time up to this many seconds.',
-  }),
   backendStatsPollingIntervalMs: seconds('backend_stats_polling_interval', 60, {
     min: 3,
     help: 'Seconds between two capability reports to the scheduler.',
@@ -82,19 +74,11 @@ export const serviceOptions = defineOptions('DEFAULT', {
     check: nameTemplate,
     help: 'File name of a volume on the backend; %s is its id. Do not change it while there are volumes.',
   }),
-  snapshotNameTemplate: string('snapshot_name_template', 'snapshot-%s', {
-    check: nameTemplate,
-    help: 'Name of a snapshot on the backend; %s is its id.',
-  }),
   defaultVolumeType: string('default_volume_type', '__DEFAULT__', {
     help: 'The volume type of volumes that are created without one.',
   }),
   noSnapshotGbQuota: boolean('no_snapshot_gb_quota', false, {
     help: 'Whether the size of snapshots is left out of the gigabytes quota.',
-  }),
-  reservationExpireMs: seconds('reservation_expire', 86400, {
-    min: 1,
-    help: 'Seconds after which a quota reservation that nobody settled is void.',
   }),
   messageTtlMs: seconds('message_ttl', 2592000, {
     min: 1,
@@ -103,10 +87,6 @@ export const serviceOptions = defineOptions('DEFAULT', {
   reinitDriverCount: integer('reinit_driver_count', 3, {
     min: 0,
     help: 'How often a backend that does not come up at start is tried again.',
-  }),
-  initHostMaxObjectsRetrieval: integer('init_host_max_objects_retrieval', 0, {
-    min: 0,
-    help: 'How many rows are read at a time at start; 0 leaves the choice to the service.',
   }),
   gracefulShutdownTimeoutMs: seconds('graceful_shutdown_timeout', 60, {
     min: 0,

@@ -23,6 +23,7 @@ export function assembleRemoteFs(
     entry: given.helperEntry ?? shareHelperPath(),
     clock,
     log,
+    ...(given.shareTimeoutMs !== undefined && { callTimeoutMs: given.shareTimeoutMs }),
   });
   // The closed choice, until the share has been asked.
   let fileMode: number = fileModes.secure;
