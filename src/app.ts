@@ -17,6 +17,7 @@ import { openDatabase } from './db/open-database.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { Component, Health } from './kernel/component.ts';
 import { Lifecycle } from './kernel/lifecycle.ts';
+import { TallyBoard } from './kernel/tally.ts';
 import type { Logger } from './log/logger.ts';
 import type { Log } from './log/create-logger.ts';
 import { BootClock } from './native/boot-clock.ts';
@@ -50,10 +51,11 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const named = (name: string): Logger => log.logger.child({ logger: `cinder_volume_aa.${name}` });
   const clock = new BootClock();
   const db = openDatabase({ ...databaseOptions(settings), log: named('db') });
-  const messaging = createMessaging(settings, named('rpc'));
+  const tally = new TallyBoard();
+  const messaging = createMessaging(settings, tally.tell, named('rpc'));
   const locks = { ...coordinatorOptions(settings), clock, log: named('coordination') };
   const unmeasured = createCoordinator(locks);
-  const coordinator = new MeasuredCoordinator(unmeasured);
+  const coordinator = new MeasuredCoordinator(unmeasured, tally.tell);
   const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const serves = units.map(({ workOf }) => workOf);
@@ -74,14 +76,15 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
     ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
     timings: timingsOf(settings),
+    tally: tally.tell,
     log: named('volume'),
     ...(failpoints === undefined ? {} : { failpoints }),
   });
   const { door } = custody;
-  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, custody: custody.calls, logs: log };
-  const consumers = new Consumers({ ...serving, log: named('rpc') });
+  const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, custody: custody.calls };
+  const consumers = new Consumers({ ...serving, logs: log, tally: tally.tell, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
-  const looks = { config, incarnation, db, coordinator, meet, backends, units, door, consuming };
+  const looks = { config, tally, incarnation, db, coordinator, meet, backends, units, door, consuming };
   const http = createHttp({ ...looks, log: named('http') });
   const servers = [db, ...messaging.transports, coordinator, ...images.components];
   const parts: readonly Component[] = [

@@ -1,10 +1,11 @@
 import type { Config } from '../config/load.ts';
 import type { NewEntry } from '../db/ports/custody.ts';
-import { parseHost } from '../domain/host.ts';
 import type { Component, Health } from '../kernel/component.ts';
+import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
+import { createRpcServers } from '../rpc/create-rpc-servers.ts';
 import type { RpcService } from '../rpc/method.ts';
-import { RpcServer } from '../rpc/rpc-server.ts';
+import type { RpcServer } from '../rpc/rpc-server.ts';
 import type { BackendUnit } from '../service/backend-unit.ts';
 import type { Backends } from '../service/backends.ts';
 import { serviceMethods } from '../service/methods/index.ts';
@@ -18,12 +19,6 @@ import { createRpcService } from '../volume/rpc-service.ts';
 import { logLevelList } from './log-level-list.ts';
 import type { Messaging } from './messaging-parts.ts';
 
-/** The topic of every cinder-volume. */
-const TOPIC = 'cinder-volume';
-
-/** Messages of one queue that may wait here while the journal cannot be reached; acknowledged ones do not count. */
-const PREFETCH = 256;
-
 export interface ConsumersOptions {
   readonly config: Config;
   readonly version: string;
@@ -33,16 +28,12 @@ export interface ConsumersOptions {
   readonly door: Door;
   readonly custody: CallCustody;
   readonly logs: LogControl;
+  readonly tally: Tally;
   readonly log: Logger;
 }
 
 /**
- * The queues of the backends that are served, known only after they have started. Each backend has upstream's two
- * servers, and a third where it belongs to a cluster:
- *
- *     cinder-volume                    server host@backend      casts without a host, the schedulers' fanout
- *     cinder-volume.host@backend       server host              what is sent to this host
- *     cinder-volume.cluster@backend    server cluster           what any member may do
+ * The servers of the backends that are served, which are known only after the backends have started.
  */
 export class Consumers implements Component {
   readonly name = 'consumers';
@@ -76,29 +67,21 @@ export class Consumers implements Component {
   #serversOf(unit: BackendUnit): readonly RpcServer[] {
     const service = this.#serviceOf(unit);
     if (service === null) return [];
-    const own = parseHost(unit.host).host;
-    const targets = [
-      { topic: TOPIC, server: unit.host },
-      { topic: `${TOPIC}.${unit.host}`, server: own },
-    ];
-    if (unit.cluster !== null)
-      targets.push({ topic: `${TOPIC}.${unit.cluster}`, server: parseHost(unit.cluster).host });
-    return targets.map((target) => this.#server(target, service));
-  }
-
-  #server(target: { topic: string; server: string }, service: RpcService): RpcServer {
-    const { config, messaging, log } = this.#options;
+    const { config, messaging, tally, log } = this.#options;
     const { service: settings, rabbit, activeActive } = config.settings;
-    return new RpcServer({
+    return createRpcServers({
       transport: messaging.transport,
-      target: { exchange: settings.controlExchange, ...target },
+      controlExchange: settings.controlExchange,
       service,
       replies: messaging.replies,
-      log,
-      prefetch: rabbit.rabbitQosPrefetchCount === 0 ? PREFETCH : rabbit.rabbitQosPrefetchCount,
+      backendHost: unit.host,
+      cluster: unit.cluster,
+      prefetch: rabbit.rabbitQosPrefetchCount,
       maxCalls: activeActive.callLane,
       responseTimeoutMs: () => settings.rpcResponseTimeoutMs,
       pingEnabled: settings.rpcPingEnabled,
+      tally,
+      log,
     });
   }
 

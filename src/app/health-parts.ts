@@ -3,6 +3,7 @@ import type { Meet } from '../coordination/meet.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { EventLoopDelay } from '../kernel/event-loop-delay.ts';
+import type { TallyBoard } from '../kernel/tally.ts';
 import { HttpServer } from '../http/http-server.ts';
 import { Metrics, type ShareFigures } from '../http/metrics.ts';
 import type { Health } from '../kernel/component.ts';
@@ -21,6 +22,7 @@ export interface HealthSources {
   readonly backends: Backends;
   readonly units: readonly BackendUnit[];
   readonly door: Door;
+  readonly tally: TallyBoard;
   /** Proves that every queue is consumed. */
   readonly consuming: (signal: AbortSignal) => Promise<Health>;
   readonly log: Logger;
@@ -47,7 +49,7 @@ export function createHttp(sources: HealthSources): HttpServer {
   });
 }
 
-function createMetrics({ door, coordinator, meet, units }: HealthSources, loopDelay: EventLoopDelay): Metrics {
+function createMetrics({ door, coordinator, meet, units, tally }: HealthSources, loopDelay: EventLoopDelay): Metrics {
   const jobs = (running: boolean): number =>
     door.status().filter(({ state }) => (state === 'running') === running).length;
   const metrics = new Metrics({
@@ -60,7 +62,7 @@ function createMetrics({ door, coordinator, meet, units }: HealthSources, loopDe
     shares: () => units.flatMap(sharesOf),
     loopDelay: () => loopDelay.read(),
   });
-  coordinator.observe((outcome, seconds) => metrics.lockWaited(outcome, seconds));
+  tally.read(metrics.count);
   return metrics;
 }
 

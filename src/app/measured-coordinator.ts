@@ -2,31 +2,29 @@ import type { AcquireOptions, Coordinator, Holder, Lease } from '../coordination
 import { LockTimeoutError } from '../coordination/coordinator.ts';
 import type { LockName } from '../coordination/lock-names.ts';
 import type { Health } from '../kernel/component.ts';
+import type { Tally } from '../kernel/tally.ts';
 
-type Observe = (outcome: 'had' | 'timeout' | 'failed', seconds: number) => void;
-
-/** A coordinator that tells how long each acquire took, for the metrics. It changes nothing else. */
+/** A coordinator that tells how long each acquire took, and which leases were lost. It changes nothing else. */
 export class MeasuredCoordinator implements Coordinator {
   readonly #inner: Coordinator;
-  #observe: Observe = () => undefined;
+  readonly #tally: Tally;
 
-  constructor(inner: Coordinator) {
+  constructor(inner: Coordinator, tally: Tally) {
     this.#inner = inner;
-  }
-
-  observe(observe: Observe): void {
-    this.#observe = observe;
+    this.#tally = tally;
   }
 
   async acquire(names: readonly LockName[], options: AcquireOptions): Promise<Lease> {
     const since = performance.now();
-    const seconds = (): number => (performance.now() - since) / 1000;
+    const waited = (outcome: 'had' | 'timeout' | 'failed'): void =>
+      this.#tally({ what: 'lock-waited', outcome, seconds: (performance.now() - since) / 1000 });
     try {
       const lease = await this.#inner.acquire(names, options);
-      this.#observe('had', seconds());
+      waited('had');
+      lease.signal.addEventListener('abort', () => this.#tally({ what: 'lock-lost' }), { once: true });
       return lease;
     } catch (error) {
-      this.#observe(error instanceof LockTimeoutError ? 'timeout' : 'failed', seconds());
+      waited(error instanceof LockTimeoutError ? 'timeout' : 'failed');
       throw error;
     }
   }

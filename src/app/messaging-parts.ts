@@ -1,6 +1,7 @@
 import type { Settings } from '../config/options/index.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { isJsonObject } from '../domain/json.ts';
+import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { createTransport } from '../rpc/create-transport.ts';
 import { notificationFormats, OsloMessageMaker } from '../rpc/message-maker.ts';
@@ -27,16 +28,16 @@ export interface Messaging {
   readonly serviceContext: () => JsonObject;
 }
 
-export function createMessaging(settings: Settings, log: Logger): Messaging {
+export function createMessaging(settings: Settings, tally: Tally, log: Logger): Messaging {
   const { service, rabbit, notifications } = settings;
-  const transport = createTransport({ url: service.transportUrl, options: rabbit, log });
+  const transport = createTransport({ url: service.transportUrl, options: rabbit, tally, log });
   const replies = new ReplySender({ transport, log, giveUpAfterMs: rabbit.kombuMissingConsumerRetryTimeoutMs });
   const formats = notificationFormats(notifications.driver);
   const { transportUrl } = notifications;
   const ofNotifications =
     transportUrl === null || transportUrl === service.transportUrl
       ? {}
-      : { notificationTransport: createTransport({ url: transportUrl, options: rabbit, log }) };
+      : { notificationTransport: createTransport({ url: transportUrl, options: rabbit, tally, log }) };
   const ownContext = (): JsonObject => encodeContext(serviceContext());
   return {
     transport,

@@ -1,6 +1,7 @@
 import type * as Prometheus from 'prom-client';
 import { Counter, Gauge, Histogram, Registry } from './prometheus.ts';
 import type { LoopDelay } from '../kernel/event-loop-delay.ts';
+import type { Tally } from '../kernel/tally.ts';
 
 /** One share's figures, as `DriverStats.shares` has them. GiB. */
 export interface ShareFigures {
@@ -27,15 +28,12 @@ const GIB = 2 ** 30;
 const OPERATION_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 1800];
 const WAIT_SECONDS = [0.001, 0.005, 0.025, 0.1, 0.5, 1, 5, 15, 60, 300];
 
-/** How a piece of work ended. */
-export type WorkOutcome = 'done' | 'refused' | 'given-back' | 'failed';
-
 /** The replica's figures in Prometheus's form. Label values come from closed sets: methods, outcomes, shares. */
 export class Metrics {
   readonly #registry = new Registry();
   readonly #operations = this.#histogram(
     'operation_duration_seconds',
-    'Time from claim to settlement.',
+    'Time that an operation took here, from its request for locks on.',
     OPERATION_SECONDS,
     ['operation', 'outcome'],
   );
@@ -45,13 +43,14 @@ export class Metrics {
     WAIT_SECONDS,
     ['outcome'],
   );
-  readonly #locksLost = this.#counter('locks_lost_total', 'Leases that ran out or were taken away under an operation.');
-  readonly #redeliveries = this.#counter('redeliveries_total', 'Messages that the broker delivered again.');
-  readonly #duplicates = this.#counter('duplicates_total', 'Messages that were in the journal already.');
+  readonly #plain = {
+    'lock-lost': this.#counter('locks_lost_total', 'Leases that ran out or were taken away under an operation.'),
+    'claim-lost': this.#counter('claims_lost_total', 'Operations that found a newer owner and stopped.'),
+    redelivered: this.#counter('redeliveries_total', 'Messages that the broker delivered again.'),
+    duplicate: this.#counter('duplicates_total', 'Messages that were in the journal already.'),
+    'broker-lost': this.#counter('broker_connections_lost_total', 'Connections to the message queue that were lost.'),
+  };
   readonly #adopted = this.#counter('adopted_total', 'Entries taken over, by where they came from.', ['origin']);
-  readonly #claimsLost = this.#counter('claims_lost_total', 'Operations that found a newer owner and stopped.');
-  readonly #databaseRetries = this.#counter('database_retries_total', 'Transactions run again after a deadlock.');
-  readonly #reconnections = this.#counter('reconnections_total', 'Connections built anew, by server.', ['server']);
 
   constructor(sources: MetricSources) {
     this.#gauge('operations_in_flight', 'Operations whose steps run now.', () => sources.inFlight());
@@ -64,41 +63,19 @@ export class Metrics {
     this.#addProcess(sources);
   }
 
-  operationEnded(operation: string, outcome: WorkOutcome, seconds: number): void {
-    this.#operations.observe({ operation, outcome }, seconds);
-  }
-
-  lockWaited(outcome: 'had' | 'timeout' | 'failed', seconds: number): void {
-    this.#lockWaits.observe({ outcome }, seconds);
-  }
-
-  lockLost(): void {
-    this.#locksLost.inc();
-  }
-
-  redelivered(): void {
-    this.#redeliveries.inc();
-  }
-
-  duplicate(): void {
-    this.#duplicates.inc();
-  }
-
-  adopted(origin: 'message' | 'reconcile' | 'peer', count = 1): void {
-    this.#adopted.inc({ origin }, count);
-  }
-
-  claimLost(): void {
-    this.#claimsLost.inc();
-  }
-
-  databaseRetried(): void {
-    this.#databaseRetries.inc();
-  }
-
-  reconnected(server: 'broker' | 'database' | 'coordinator'): void {
-    this.#reconnections.inc({ server });
-  }
+  /** Something happened. */
+  readonly count: Tally = (counted) => {
+    switch (counted.what) {
+      case 'operation-ended':
+        return this.#operations.observe({ operation: counted.operation, outcome: counted.outcome }, counted.seconds);
+      case 'lock-waited':
+        return this.#lockWaits.observe({ outcome: counted.outcome }, counted.seconds);
+      case 'adopted':
+        return this.#adopted.inc({ origin: counted.origin });
+      default:
+        return this.#plain[counted.what].inc();
+    }
+  };
 
   /** The exposition format's own media type. */
   get contentType(): string {

@@ -1,3 +1,4 @@
+import { noTally, type Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { parseHost } from '../domain/host.ts';
 import type { RpcService } from './method.ts';
@@ -5,8 +6,13 @@ import type { ReplySender } from './reply-sender.ts';
 import { RpcServer } from './rpc-server.ts';
 import type { Transport } from './transport.ts';
 
+/** The topic of every cinder-volume. */
 const TOPIC = 'cinder-volume';
-/** Where `rabbit_qos_prefetch_count` sets no limit: enough to keep the journal busy, little enough to hold in memory. */
+
+/**
+ * Where `rabbit_qos_prefetch_count` sets no limit: enough to keep the journal busy, little enough to hold in memory
+ * while the journal cannot be reached; acknowledged ones do not count.
+ */
 const DEFAULT_PREFETCH = 256;
 
 export interface CreateRpcServersOptions {
@@ -25,11 +31,15 @@ export interface CreateRpcServersOptions {
   readonly maxCalls: number;
   readonly responseTimeoutMs: () => number;
   readonly pingEnabled?: boolean;
+  readonly tally?: Tally;
 }
 
 /**
- * The servers of one backend, as cinder-volume has them: one for casts to any volume service and for senders from
- * before Ocata, one for the backend, and one for its cluster, whose queue is shared by the members.
+ * The servers of one backend, upstream's two, and a third where it belongs to a cluster:
+ *
+ *     cinder-volume                    server host@backend      casts without a host, the schedulers' fanout
+ *     cinder-volume.host@backend       server host              what is sent to this host
+ *     cinder-volume.cluster@backend    server cluster           what any member may do
  */
 export function createRpcServers(given: CreateRpcServersOptions): readonly RpcServer[] {
   const { backendHost, cluster = null, controlExchange: exchange } = given;
@@ -38,8 +48,9 @@ export function createRpcServers(given: CreateRpcServersOptions): readonly RpcSe
     { exchange, topic: `${TOPIC}.${backendHost}`, server: parseHost(backendHost).host },
     ...(cluster === null ? [] : [{ exchange, topic: `${TOPIC}.${cluster}`, server: parseHost(cluster).host }]),
   ];
-  const { transport, service, replies, log, maxCalls, responseTimeoutMs, pingEnabled = false } = given;
+  const { transport, service, replies, log, maxCalls, responseTimeoutMs } = given;
+  const { pingEnabled = false, tally = noTally } = given;
   const prefetch = given.prefetch === undefined || given.prefetch === 0 ? DEFAULT_PREFETCH : given.prefetch;
-  const common = { transport, service, replies, log, prefetch, maxCalls, responseTimeoutMs, pingEnabled };
-  return targets.map((target) => new RpcServer({ ...common, target }));
+  const common = { transport, service, replies, log, prefetch, maxCalls, responseTimeoutMs };
+  return targets.map((target) => new RpcServer({ ...common, pingEnabled, tally, target }));
 }

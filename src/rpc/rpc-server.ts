@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Component, Health } from '../kernel/component.ts';
 import { toError } from '../kernel/errors.ts';
 import { isJsonObject } from '../domain/json.ts';
+import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { CallLane } from './call-lane.ts';
 import { CastLane } from './cast-lane.ts';
@@ -32,6 +33,7 @@ export interface RpcServerOptions {
   /** How long a caller waits, if its message does not say. */
   readonly responseTimeoutMs: () => number;
   readonly pingEnabled: boolean;
+  readonly tally: Tally;
 }
 
 /**
@@ -98,6 +100,7 @@ export class RpcServer implements Component {
   }
 
   #onDelivery(delivery: Delivery): void {
+    if (delivery.redelivered) this.#given.tally({ what: 'redelivered' });
     let request: WireRequest;
     try {
       request = parseRequest(parseBody(delivery.body));

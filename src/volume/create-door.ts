@@ -1,4 +1,5 @@
 import type { Component } from '../kernel/component.ts';
+import { noTally } from '../kernel/tally.ts';
 import { CallCustody } from './call-custody.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions, type CustodyTimings } from './custody-options.ts';
 import { Door } from './door.ts';
@@ -8,9 +9,10 @@ import { OutboxPump } from './outbox-pump.ts';
 import { Reconciler, type ReconcileHooks } from './reconcile.ts';
 import { Takeover } from './takeover.ts';
 
-export type DoorOptions = Omit<CustodyOptions, 'timings' | 'failpoints'> & {
+export type DoorOptions = Omit<CustodyOptions, 'timings' | 'failpoints' | 'tally'> & {
   readonly timings?: Partial<CustodyTimings>;
   readonly failpoints?: CustodyOptions['failpoints'];
+  readonly tally?: CustodyOptions['tally'];
   readonly reconcile?: ReconcileHooks;
 };
 
@@ -30,6 +32,7 @@ export function createDoor(options: DoorOptions): Custody {
     ...options,
     timings: { ...defaultTimings, ...options.timings },
     failpoints: options.failpoints ?? noFailpoints,
+    tally: options.tally ?? noTally,
   };
   const incarnation = new IncarnationBeat(custody);
   const outbox = new OutboxPump(custody);

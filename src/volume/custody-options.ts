@@ -4,6 +4,7 @@ import type { Claim, NewIncarnation } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageSender } from '../rpc/notifier.ts';
 import type { Operation, OperationPorts } from './operation.ts';
@@ -79,4 +80,5 @@ export interface CustodyOptions {
   readonly log: Logger;
   readonly timings: CustodyTimings;
   readonly failpoints: Failpoints;
+  readonly tally: Tally;
 }

@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { ClaimLostError } from '../db/database.ts';
 import type { JournalEntry, NewEntry } from '../db/ports/custody.ts';
 import { delay, raceAbort, withTimeout } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
@@ -90,8 +91,9 @@ export class Door implements Component {
     const received = await this.#intake.receive(entry);
     await this.#options.failpoints('journalled');
     const { uniqueId, method } = entry;
-    if (received !== null) this.runEntry(received, request);
-    else this.#options.log.info({ unique_id: uniqueId, method }, 'dropped a duplicate: the journal has it');
+    if (received !== null) { this.runEntry(received, request); return; }
+    this.#options.tally({ what: 'duplicate' });
+    this.#options.log.info({ unique_id: uniqueId, method }, 'dropped a duplicate: the journal has it');
   }
 
   /** Journals entries that no message brought (reconciliation), and runs those that are new. Answers how many. */
@@ -213,8 +215,21 @@ export class Door implements Component {
     const { origin, claim } = job.entry;
     log.info({ origin, earlier_claims: claim }, `${job.entry.method} starts`);
     const signals = { waiting: this.#draining.signal, force: this.#forcing.signal };
-    const end: RunEnd = await this.#runner.run(runnable, signals);
-    log.info({ end, took_ms: Math.round(performance.now() - since) }, `${job.entry.method} ended`);
+    const ended = (outcome: 'done' | 'refused' | 'given-back'): void =>
+      this.#options.tally({
+        what: 'operation-ended',
+        operation: job.entry.method,
+        outcome,
+        seconds: (performance.now() - since) / 1000,
+      });
+    try {
+      const end: RunEnd = await this.#runner.run(runnable, signals);
+      ended(end === 'refused' ? 'refused' : 'done');
+      log.info({ end, took_ms: Math.round(performance.now() - since) }, `${job.entry.method} ended`);
+    } catch (thrown) {
+      ended('given-back');
+      throw thrown;
+    }
   }
 
   /** The decoded request; null: it was refused, because its arguments do not fit. */
@@ -245,6 +260,7 @@ export class Door implements Component {
   }
 
   #report(job: Job, err: Error, log: Logger): void {
+    if (err instanceof ClaimLostError) this.#options.tally({ what: 'claim-lost' });
     const fields = { err, state: job.state, locks: job.locks };
     if (this.#draining.signal.aborted) return log.info(fields, `${job.entry.method} is given back: stopping`);
     const pauseMs = Math.round(this.#retries.failed(job.entry.id, err));

@@ -57,7 +57,7 @@ export class Takeover implements Component {
   }
 
   async #adopt(): Promise<void> {
-    const { db, incarnation, ports, timings, log, failpoints } = this.#options;
+    const { db, incarnation, ports, timings, log, failpoints, tally } = this.#options;
     const backends = readyBackends(ports);
     if (backends.length === 0) return;
     let adopted;
@@ -71,6 +71,7 @@ export class Takeover implements Component {
     await failpoints('adopted');
     for (const entry of adopted) {
       log.info({ entry: entry.id, method: entry.method, earlier_claims: entry.claim }, 'took over a journal entry');
+      tally({ what: 'adopted', origin: entry.origin });
       this.#door.runEntry(entry);
     }
   }

@@ -3,6 +3,7 @@ import { Duplex } from 'node:stream';
 import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf, toError } from '../../kernel/errors.ts';
+import type { Tally } from '../../kernel/tally.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
 import type { BrokerHost } from '../transport-url.ts';
@@ -15,6 +16,7 @@ export interface RabbitConnectionOptions {
   readonly hosts: readonly BrokerHost[];
   readonly vhost: string;
   readonly options: RabbitOptions;
+  readonly tally: Tally;
   readonly log: Logger;
 }
 
@@ -112,7 +114,9 @@ export class RabbitConnection {
     await raceAbort(closed, this.#abandon.signal);
     this.#model.clear();
     this.#blocked = undefined;
-    if (!this.#stopping.signal.aborted) this.#log.warn({ reason: this.#problem }, 'lost the connection to RabbitMQ');
+    if (this.#stopping.signal.aborted) return;
+    this.#given.tally({ what: 'broker-lost' });
+    this.#log.warn({ reason: this.#problem }, 'lost the connection to RabbitMQ');
   }
 
   #setBlocked(reason: string | undefined): void {

@@ -1,5 +1,6 @@
 import { raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
+import type { Tally } from '../../kernel/tally.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { Listener, ListenOptions, OutgoingMessage, Transport } from '../transport.ts';
 import { randomNames, type QueueNames } from '../queue-names.ts';
@@ -25,12 +26,12 @@ export class RabbitTransport implements Transport {
   readonly #listeners = new Set<RabbitListener>();
   readonly #managed: ManagedNames | undefined;
 
-  constructor(url: TransportUrl, options: RabbitOptions, log: Logger) {
+  constructor(url: TransportUrl, options: RabbitOptions, log: Logger, tally: Tally) {
     this.#options = withUrlOptions(options, url.options);
     checkRabbitOptions(this.#options);
     this.#log = log;
     if (this.#options.useQueueManager) this.#managed = new ManagedNames(this.#options);
-    const given = { vhost: url.path, options: this.#options, log };
+    const given = { vhost: url.path, options: this.#options, tally, log };
     this.#inward = new RabbitConnection({ ...given, name: 'consume', hosts: shuffled(url.hosts) });
     this.#outward = new RabbitConnection({ ...given, name: 'publish', hosts: shuffled(url.hosts) });
     this.#publisher = new RabbitPublisher(this.#outward, this.#options, log);

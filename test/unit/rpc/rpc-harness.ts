@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import type { Json, JsonObject } from '../../../src/domain/json.ts';
+import { noTally } from '../../../src/kernel/tally.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { HubTransport } from '../../../src/rpc/memory/hub-transport.ts';
 import { startHub } from '../../../src/rpc/memory/hub-server.ts';
@@ -88,6 +89,7 @@ export class RpcHarness {
       maxCalls: 4,
       responseTimeoutMs: () => 60_000,
       pingEnabled: true,
+      tally: noTally,
       ...options,
     });
     await server.start(soon());
