@@ -90,10 +90,8 @@ export class Door implements Component {
     if (entry === null) return;
     const received = await this.#intake.receive(entry);
     await this.#options.failpoints('journalled');
-    const { uniqueId, method } = entry;
-    if (received !== null) { this.runEntry(received, request); return; }
-    this.#options.tally({ what: 'duplicate' });
-    this.#options.log.info({ unique_id: uniqueId, method }, 'dropped a duplicate: the journal has it');
+    if (received !== null) this.runEntry(received, request);
+    else this.#dropDuplicate(entry);
   }
 
   /** Journals entries that no message brought (reconciliation), and runs those that are new. Answers how many. */
@@ -165,6 +163,11 @@ export class Door implements Component {
 
   async #allCarried(): Promise<void> {
     while (this.#carried.size > 0) await Promise.all(this.#carried);
+  }
+
+  #dropDuplicate({ uniqueId, method }: NewEntry): void {
+    this.#options.tally({ what: 'duplicate' });
+    this.#options.log.info({ unique_id: uniqueId, method }, 'dropped a duplicate: the journal has it');
   }
 
   #newEntry({ method, version, uniqueId, plain, wire }: RpcRequest, backend: string): NewEntry | null {
