@@ -10,6 +10,7 @@ export const needs = [
   program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
   program('redis-server', 'redis-server', 'locks in Redis'),
   program('etcd', 'etcd-server', 'locks in etcd'),
+  program('mariadbd', 'mariadb-server', 'a database or locks in MariaDB'),
   program('java', 'default-jre-headless', 'locks in ZooKeeper'),
   {
     what: 'ZooKeeper (zookeeper.jar, slf4j-simple.jar)',
@@ -25,9 +26,16 @@ export const needs = [
   },
   {
     what: 'Python 3 with Tooz and its drivers',
-    packages: ['python3-tooz', 'python3-kazoo', 'python3-redis', 'python3-fasteners', 'python3-etcd3gw'],
+    packages: [
+      'python3-tooz',
+      'python3-kazoo',
+      'python3-redis',
+      'python3-fasteners',
+      'python3-etcd3gw',
+      'python3-pymysql',
+    ],
     tests: 'locks shared with Python services',
-    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners', 'etcd3gw'),
+    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners', 'etcd3gw', 'pymysql'),
   },
   {
     what: "Cinder's Python code",

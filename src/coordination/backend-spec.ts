@@ -1,5 +1,5 @@
 /** How to reach a lock service: plain data, checked, so that it can be handed to the worker thread. */
-export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec | EtcdSpec;
+export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec | EtcdSpec | MysqlSpec;
 
 export interface MemorySpec {
   readonly kind: 'memory';
@@ -87,6 +87,20 @@ export interface EtcdSpec {
   readonly memberId: string;
   readonly ttlMs: number;
   readonly beatMs: number;
+  readonly commandTimeoutMs: number;
+  readonly reconnect: ReconnectSpec;
+}
+
+export interface MysqlSpec {
+  readonly kind: 'mysql';
+  readonly address: HostPort | { readonly socketPath: string };
+  readonly username?: string;
+  readonly password?: string;
+  readonly database?: string;
+  readonly tls?: TlsFiles & { readonly verify: boolean; readonly checkHost: boolean; readonly ciphers?: string };
+  readonly ttlMs: number;
+  readonly beatMs: number;
+  readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
   readonly reconnect: ReconnectSpec;
 }

@@ -79,6 +79,7 @@ function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId:
     case 'zookeeper':
     case 'redis':
     case 'etcd':
+    case 'mysql':
       return new WorkerBackend({
         spec,
         clock,

@@ -25,6 +25,10 @@ async function createRemoteBackend(spec: BackendSpec, deps: RemoteBackendDeps): 
       const { EtcdBackend } = await import('./drivers/etcd.ts');
       return new EtcdBackend(spec, deps);
     }
+    case 'mysql': {
+      const { MysqlBackend } = await import('./drivers/mysql.ts');
+      return new MysqlBackend(spec, deps);
+    }
     default:
       throw new Error(`${spec.kind} locks need no worker`);
   }

@@ -5,6 +5,7 @@ import type {
   EtcdSpec,
   FileSpec,
   HostPort,
+  MysqlSpec,
   ReconnectSpec,
   RedisKeyForm,
   RedisSpec,
@@ -38,6 +39,7 @@ const schemes: Readonly<Record<string, (url: ToozUrl, settings: SpecSettings) =>
   rediss: redisSpec,
   'etcd3+http': etcdSpec,
   'etcd3+https': etcdSpec,
+  mysql: mysqlSpec,
 };
 
 /** A Tooz URL as plain data; throws `InvalidInputError` that names the option and what would be right. */
@@ -185,6 +187,43 @@ function etcdSpec(url: ToozUrl, settings: SpecSettings): EtcdSpec {
     commandTimeoutMs: Math.ceil(Math.min(timeoutMs, ttlMs / 6)),
     reconnect: settings.reconnect,
   };
+}
+
+function mysqlSpec(url: ToozUrl, settings: SpecSettings): MysqlSpec {
+  const { options, username, password } = url;
+  const socketPath = options.text('unix_socket');
+  const database = url.path.slice(1);
+  const tls = mysqlTls(options);
+  const ttlMs = settings.lockTtlMs ?? defaultTtlMs;
+  return {
+    kind: 'mysql',
+    address: socketPath === undefined ? parseHostPort(url.hosts, 3306) : { socketPath },
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(database === '' ? {} : { database }),
+    ...(tls === undefined ? {} : { tls }),
+    ttlMs,
+    beatMs: Math.min(settings.heartbeatMs, ttlMs / 3),
+    connectTimeoutMs: Math.ceil(Math.min(10_000, ttlMs / 3)),
+    commandTimeoutMs: Math.ceil(ttlMs / 6),
+    reconnect: settings.reconnect,
+  };
+}
+
+/** PyMySQL's rules: encrypted where any option asks for it, checked where an authority is named. */
+function mysqlTls(options: UrlOptions): MysqlSpec['tls'] {
+  if (options.text('ssl_capath') !== undefined)
+    throw new InvalidInputError(field, 'option ssl_capath: folders are not read; name one file in ssl_ca');
+  const files = tlsFiles(options, { cert: 'ssl_cert', key: 'ssl_key', ca: 'ssl_ca' });
+  const ciphers = options.text('ssl_cipher');
+  const mode = options.text('ssl_verify_mode')?.toLowerCase();
+  const checkHost = options.flag('ssl_check_hostname') ?? options.flag('ssl_verify_identity') ?? true;
+  if (Object.keys(files).length === 0 && ciphers === undefined && mode === undefined) return undefined;
+  const known = mode ?? (files.caFile === undefined ? 'none' : 'required');
+  const verify = ['required', '1', 'true', 'yes'].includes(known);
+  if (!verify && !['none', '0', 'false', 'no'].includes(known))
+    throw new InvalidInputError(field, `option ssl_verify_mode: "${known}" is neither required nor none`);
+  return { ...files, verify, checkHost: verify && checkHost, ...(ciphers === undefined ? {} : { ciphers }) };
 }
 
 /** The files that options name, each by the driver's own name for it. */

@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { build, type Build } from './build.ts';
 import { startEtcd } from './etcd-server.ts';
+import { startMariadb } from './mariadb-server.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRabbit, type RabbitServer } from './rabbit-server.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
@@ -14,6 +15,7 @@ export interface Shares {
   redis: { readonly url: string };
   zookeeper: { readonly hosts: string; readonly namespace: string };
   etcd: { readonly port: number };
+  mariadb: { readonly port: number };
   build: { readonly dist: string };
 }
 
@@ -74,6 +76,8 @@ export class ServerBroker {
         return { hosts: (await this.#zookeeper()).hosts, namespace: part };
       case 'etcd':
         return { port: (await this.#etcd()).port };
+      case 'mariadb':
+        return { port: (await this.#mariadb()).port };
       case 'build':
         return { dist: (await (this.#build ??= build())).dist };
       default:
@@ -86,6 +90,8 @@ export class ServerBroker {
   #redis = (): Promise<RedisServer> => this.#once('redis', startRedis);
   #zookeeper = (): Promise<ZookeeperServer> => this.#once('zookeeper', startZookeeper);
   #etcd = (): Promise<TestServer> => this.#once('etcd', startEtcd);
+  #mariadb = (): Promise<TestServer> =>
+    this.#once('mariadb', () => startMariadb({ settings: ['--plugin-load-add=metadata_lock_info'] }));
 
   #once<T extends TestServer>(name: ShareName, start: () => Promise<T>): Promise<T> {
     const running = (this.#servers.get(name) as Promise<T> | undefined) ?? start();

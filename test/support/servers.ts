@@ -6,6 +6,7 @@
  * restarts it starts its own from here.
  */
 export { startEtcd } from './etcd-server.ts';
+export { startMariadb } from './mariadb-server.ts';
 export { createDatabase, startPostgres, type PostgresServer } from './postgres-server.ts';
 export { startRabbit, type RabbitServer } from './rabbit-server.ts';
 export { startRedis, type RedisServer } from './redis-server.ts';

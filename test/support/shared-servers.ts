@@ -26,6 +26,9 @@ export const sharedZookeeper = (): Promise<Shares['zookeeper']> => requestShare(
 /** An etcd that all tests share: choose names of one's own. */
 export const sharedEtcd = (): Promise<Shares['etcd']> => requestShare('etcd');
 
+/** A MariaDB that all tests share, and that tells of its named locks: choose names of one's own. */
+export const sharedMariadb = (): Promise<Shares['mariadb']> => requestShare('mariadb');
+
 /** The folder with the compiled program (`src/main.js`), compiled once a run. */
 export const buildOnce = async (): Promise<string> => (await requestShare('build')).dist;
 

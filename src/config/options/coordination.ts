@@ -4,7 +4,7 @@ import { choice, defineOptions, fractionalSeconds, string } from '../option.ts';
 export const coordinationOptions = defineOptions('coordination', {
   backendUrl: string('backend_url', 'file://$state_path', {
     secret: true,
-    help: "The lock service, as Tooz writes it: zookeeper://host:2181[,host:2181...], redis://host:6379, etcd3+http://host:2379, file:///folder. Tooz's query options are understood. Locks in files exclude only processes that share the folder.",
+    help: "The lock service, as Tooz writes it: zookeeper://host:2181[,host:2181...], redis://host:6379, etcd3+http://host:2379, mysql://user:password@host/database, file:///folder. Tooz's query options are understood. Locks in files exclude only processes that share the folder.",
   }),
   heartbeatMs: fractionalSeconds('heartbeat', 1, {
     min: 0.1,

@@ -1,9 +1,10 @@
 import { Redis } from 'ioredis';
+import mysql, { type RowDataPacket } from 'mysql2/promise';
 import zookeeper from 'node-zookeeper-client';
 import { beforeAll, expect } from 'vitest';
 import { MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
 import { toError } from '../../../src/kernel/errors.ts';
-import { buildOnce, sharedEtcd, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import { buildOnce, sharedEtcd, sharedMariadb, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import { describeCoordinator } from './coordinator-contract.ts';
 
@@ -86,5 +87,20 @@ describeCoordinator('etcd3+http://', async () => {
     },
     outlivesMs: 4000,
     close: () => Promise.resolve(),
+  };
+});
+
+describeCoordinator('mysql://', async () => {
+  const { port } = await sharedMariadb();
+  const admin = await mysql.createConnection(`mysql://root@127.0.0.1:${port}/mysql`);
+  return {
+    member: { url: `mysql://root@127.0.0.1:${port}/mysql`, lockTtlMs: 3000 },
+    processes: true,
+    dropLock: async (wireName) => {
+      const [[row]] = await admin.query<RowDataPacket[]>('select is_used_lock(?) as session', [wireName]);
+      await admin.query(`kill ${Number(row?.['session'])}`);
+    },
+    outlivesMs: 3000,
+    close: () => admin.end(),
   };
 });

@@ -12,7 +12,7 @@ import {
   type MemberOptions,
 } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
-import { startEtcd, startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
+import { startEtcd, startMariadb, startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -20,6 +20,8 @@ import { TcpProxy } from '../../support/tcp-proxy.ts';
 interface Service {
   readonly name: string;
   readonly ttlMs: number;
+  /** Whether a lock outlives the connection of its owner, and its server. */
+  readonly outlives: boolean;
   start(): Promise<TestServer>;
   url(port: number): string;
 }
@@ -28,6 +30,7 @@ const services: readonly Service[] = [
   {
     name: 'redis',
     ttlMs: 3000,
+    outlives: true,
     // Kept over a restart, so that a lock can outlive its server.
     start: () => startRedis({ appendOnly: true }),
     url: (port) => `redis://127.0.0.1:${port}?lock_timeout=3`,
@@ -35,14 +38,23 @@ const services: readonly Service[] = [
   {
     name: 'zookeeper',
     ttlMs: 3000,
+    outlives: true,
     start: () => startZookeeper({ tickMs: 500 }),
     url: (port) => `zookeeper://127.0.0.1:${port}?timeout=3`,
   },
   {
     name: 'etcd',
     ttlMs: 3000,
+    outlives: true,
     start: () => startEtcd(),
     url: (port) => `etcd3+http://127.0.0.1:${port}?lock_timeout=3`,
+  },
+  {
+    name: 'mysql',
+    ttlMs: 3000,
+    outlives: false,
+    start: () => startMariadb(),
+    url: (port) => `mysql://root@127.0.0.1:${port}/mysql`,
   },
 ];
 
@@ -62,15 +74,17 @@ describe.each(services)('a lock on $name', (service) => {
   let server: TestServer;
   let proxy: TcpProxy;
 
+  const at = (port: number): MemberOptions => ({ url: service.url(port), lockTtlMs: service.ttlMs });
+
   /** One member reaches the server through the proxy, the other directly. */
   const setUp = async (): Promise<{ near: Coordinator; far: Coordinator }> => {
     server = await service.start();
     cleanUps.push(() => server.stop());
     proxy = await new TcpProxy({ port: server.port }).start();
     cleanUps.push(() => proxy.stop());
-    const far = await startMember({ url: service.url(proxy.port) });
+    const far = await startMember(at(proxy.port));
     cleanUps.push(() => stopMember(far));
-    const near = await startMember({ url: service.url(server.port) });
+    const near = await startMember(at(server.port));
     cleanUps.push(() => stopMember(near));
     return { near, far };
   };
@@ -99,7 +113,8 @@ describe.each(services)('a lock on $name', (service) => {
     await eventually(() => far.health().ok);
   });
 
-  it('survives a short break, and is still its owner’s', async () => {
+  it('survives a short break, and is still its owner’s', async (test) => {
+    if (!service.outlives) return test.skip();
     const { near, far } = await setUp();
     const lease = await take(far);
     proxy.reset();
@@ -110,6 +125,18 @@ describe.each(services)('a lock on $name', (service) => {
     await expect(take(near, 300)).rejects.toThrow('not to be had');
     await expect(lease.release()).resolves.toBe('released');
     await (await take(near)).release();
+  });
+
+  it('is lost at once with its connection where it lives in it', async (test) => {
+    if (service.outlives) return test.skip();
+    const { near, far } = await setUp();
+    const lease = await take(far);
+    const waiting = take(near);
+    proxy.reset();
+    await eventually(() => lease.signal.aborted);
+    await expect(lease.release()).resolves.toBe('lost');
+    await (await waiting).release();
+    await (await take(far)).release();
   });
 
   it('is still waited for when the server comes back', async () => {
@@ -127,7 +154,7 @@ describe.each(services)('a lock on $name', (service) => {
 
   it('is not lost by a main loop that is blocked for longer than its time to live', async () => {
     await setUp();
-    const member = await spawnMember(plain({ url: service.url(server.port) }), 'block', name, '6000');
+    const member = await spawnMember(plain(at(server.port)), 'block', name, '6000');
     expect(await member.line()).toBe('held');
     expect(await member.line()).toBe('kept');
   });
@@ -155,7 +182,7 @@ describe.each(services)('a lock on $name', (service) => {
 
   it('is lost by a main loop that is silent for too long', async () => {
     const { near } = await setUp();
-    const options = { url: service.url(server.port), silentMainLoopMs: 1000 };
+    const options = { ...at(server.port), silentMainLoopMs: 1000 };
     const member = await spawnMember(plain(options), 'block', name, '9000');
     expect(await member.line()).toBe('held');
     const next = await take(near);
@@ -166,7 +193,7 @@ describe.each(services)('a lock on $name', (service) => {
 
   it('is lost by a frozen process, which knows it when it thaws', async () => {
     const { near } = await setUp();
-    const member = await spawnMember(plain({ url: service.url(server.port) }), 'hold', name);
+    const member = await spawnMember(plain(at(server.port)), 'hold', name);
     expect(await member.line()).toBe('held');
     member.kill('SIGSTOP');
     const next = await take(near);
@@ -200,12 +227,14 @@ describe('a lock on redis, when the server forgets', () => {
 });
 
 describe('a start', () => {
-  it.each(['redis://127.0.0.1:1?timeout=1', 'zookeeper://127.0.0.1:1?timeout=1', 'etcd3+http://127.0.0.1:1?timeout=1'])(
-    '%s says what is missing',
-    async (url) => {
-      await expect(startMember({ url })).rejects.toThrow(/127\.0\.0\.1:1/);
-    },
-  );
+  it.each([
+    'redis://127.0.0.1:1?timeout=1',
+    'zookeeper://127.0.0.1:1?timeout=1',
+    'etcd3+http://127.0.0.1:1?timeout=1',
+    'mysql://u:p@127.0.0.1:1/db',
+  ])('%s says what is missing', async (url) => {
+    await expect(startMember({ url })).rejects.toThrow(/127\.0\.0\.1:1/);
+  });
 
   it('with a wrong password says so', async () => {
     const server = await startRedis();

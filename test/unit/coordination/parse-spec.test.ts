@@ -143,6 +143,36 @@ describe('an etcd URL', () => {
   });
 });
 
+describe('a MySQL URL', () => {
+  it('has Tooz’s defaults', () => {
+    expect(parse('mysql://u:p%40w@db/locks')).toEqual({
+      kind: 'mysql',
+      address: { host: 'db', port: 3306 },
+      username: 'u',
+      password: 'p%40w',
+      database: 'locks',
+      ttlMs: 30_000,
+      beatMs: 1000,
+      connectTimeoutMs: 10_000,
+      commandTimeoutMs: 5000,
+      reconnect: { initialMs: 100, maxMs: 60_000 },
+    });
+    expect(parse('mysql:///locks?unix_socket=/run/mysqld.sock')).toMatchObject({
+      address: { socketPath: '/run/mysqld.sock' },
+    });
+  });
+
+  it('is encrypted where an option asks for it, and checked where an authority is named, as in PyMySQL', () => {
+    expect(parse('mysql://h/d?ssl_ca=/ca.pem')).toMatchObject({
+      tls: { caFile: '/ca.pem', verify: true, checkHost: true },
+    });
+    expect(parse('mysql://h/d?ssl_ca=/ca.pem&ssl_check_hostname=false')).toMatchObject({ tls: { checkHost: false } });
+    expect(parse('mysql://h/d?ssl_cert=/c.pem&ssl_key=/k.pem')).toMatchObject({ tls: { verify: false } });
+    expect(() => parse('mysql://h/d?ssl_capath=/certs')).toThrow(/ssl_capath.*ssl_ca/);
+    expect(() => parse('mysql://h/d?ssl_verify_mode=perhaps')).toThrow(/ssl_verify_mode/);
+  });
+});
+
 describe('what is wrong with a URL is said', () => {
   it.each([
     ['etcd://h', /etcd:\/\/ is not known.*zookeeper:\/\//],

@@ -1,0 +1,221 @@
+import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
+import { Backoff } from '../../kernel/backoff.ts';
+import type { Health } from '../../kernel/component.ts';
+import { messageOf } from '../../kernel/errors.ts';
+import { Loop } from '../../kernel/loop.ts';
+import type { MysqlSpec } from '../backend-spec.ts';
+import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
+import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
+import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { MysqlSession } from './mysql-session.ts';
+
+/** Pauses between attempts, drawn evenly. Python's clients try once a second and must find a gap. */
+const shortestPauseMs = 20;
+const longestPauseMs = 100;
+
+/** MariaDB tells of named locks with its plugin metadata_lock_info, MySQL by itself (MariaDB has that table, empty). */
+const listings = [
+  `select table_schema as name, thread_id as session from information_schema.metadata_lock_info
+   where lock_type = 'User lock' and table_schema like 'cinder-%'`,
+  `select object_name as name, t.processlist_id as session from performance_schema.metadata_locks l
+   join performance_schema.threads t on t.thread_id = l.owner_thread_id
+   where object_type = 'USER LEVEL LOCK' and lock_status = 'GRANTED' and object_name like 'cinder-%'`,
+] as const;
+
+interface Held {
+  readonly wireName: string;
+  readonly session: MysqlSession;
+  readonly custody: Custody;
+}
+
+/**
+ * Tooz's `mysql://` lock: `GET_LOCK` on a session of its own, as in Tooz, so that the end of one touches no other. The
+ * lock lives as long as its session: each beat asks whether it is still ours, and the server ends a session that was
+ * silent for the time to live. Each lock held or waited for is a connection.
+ *
+ * The lock is one server's: it is not replicated, and a restart forgets it. Members that reach different servers of a
+ * cluster do not exclude one another, and find that out when they meet.
+ */
+export class MysqlBackend implements LockBackend {
+  readonly name = 'mysql locks';
+  readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: false };
+  readonly #spec: MysqlSpec;
+  readonly #deps: RemoteBackendDeps;
+  readonly #held = new Set<Held>();
+  readonly #waiters = new Set<() => void>();
+  readonly #backoff: Backoff;
+  readonly #beat: Loop;
+  /** Holds nothing; shows that the server answers. */
+  #probe: MysqlSession | undefined;
+  #problem: string | undefined = 'not connected yet';
+
+  constructor(spec: MysqlSpec, deps: RemoteBackendDeps) {
+    this.#spec = spec;
+    this.#deps = deps;
+    this.#backoff = new Backoff(spec.reconnect);
+    this.#beat = new Loop({
+      turn: () => this.#turn(),
+      pauseMs: () => (this.#problem === undefined ? spec.beatMs : this.#backoff.nextMs()),
+      onError: (error) => this.#deps.log.debug({ err: error }, 'the SQL server did not answer'),
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    try {
+      await raceAbort(this.#look(), signal);
+    } catch (error) {
+      if (signal.aborted || error instanceof CoordinationError) throw error;
+      throw new CoordinationError(`no SQL server at ${describe(this.#spec)}: ${messageOf(error)}`, { cause: error });
+    }
+    this.#beat.start(this.#spec.beatMs);
+  }
+
+  /** Locks that are still held guard work that still runs; their sessions end with this process. */
+  async stop(): Promise<void> {
+    await this.#beat.stop();
+    this.#probe?.end();
+    this.#problem = 'closed';
+  }
+
+  health(): Health {
+    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `the SQL server: ${this.#problem}` };
+  }
+
+  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+    let session: MysqlSession | undefined;
+    try {
+      for (;;) {
+        await this.#whenWell(signal);
+        if (session?.ended !== false) session = await this.#open(signal);
+        const lock = await this.#try(wireName, session, signal);
+        if (lock !== undefined) return lock;
+        await delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs), signal);
+      }
+    } catch (error) {
+      // With the session goes whatever an unanswered try has won.
+      session?.end();
+      throw error;
+    }
+  }
+
+  /** Undefined where the server did not take us in time. */
+  async #open(signal: AbortSignal): Promise<MysqlSession | undefined> {
+    const opening = MysqlSession.open(this.#spec);
+    try {
+      return await raceAbort(opening, signal);
+    } catch (error) {
+      // It may come about after all, for nobody.
+      opening.then(
+        (late) => late.end(),
+        () => undefined,
+      );
+      if (error instanceof CoordinationError || signal.aborted) throw error;
+      this.#beat.wake();
+      return undefined;
+    }
+  }
+
+  /** Undefined, try again: somebody else has it, the server did not answer, or the main loop is silent. */
+  async #try(wireName: string, session: MysqlSession | undefined, signal: AbortSignal): Promise<HeldLock | undefined> {
+    // A lock for a main loop that hangs would only keep others waiting.
+    if (session === undefined || !this.#deps.mayRenew()) return undefined;
+    const sentMs = this.#deps.clock.nowMs();
+    const asking = session.value('SELECT GET_LOCK(?, 0)', [wireName]);
+    const won = await raceAbort(asking, signal).catch(() => undefined);
+    if (signal.aborted) throw abortReason(signal);
+    if (Number(won) !== 1) return undefined;
+    const custody = new Custody();
+    const held: Held = { wireName, session, custody };
+    custody.proof.extend(sentMs + this.#spec.ttlMs);
+    this.#held.add(held);
+    session.onEnd((why) => this.#lose(held, `its session has ended: ${why}`));
+    return {
+      proof: custody.proof,
+      onLost: (listener) => custody.onLost(listener),
+      release: () => this.#release(held),
+    };
+  }
+
+  async #release(held: Held): Promise<ReleaseResult> {
+    this.#held.delete(held);
+    const { custody, session, wireName } = held;
+    const wasProvenMs = custody.proof.untilMs();
+    custody.proof.end();
+    try {
+      const ours = await session.value('SELECT RELEASE_LOCK(?)', [wireName]);
+      return !custody.lost && Number(ours) === 1 ? 'released' : 'lost';
+    } catch {
+      // The session is cut, so the lock is given back, at the latest after its time to live.
+      return !custody.lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
+    } finally {
+      session.end();
+    }
+  }
+
+  async #turn(): Promise<void> {
+    if (this.#deps.mayRenew()) await Promise.all([this.#look(), ...[...this.#held].map((held) => this.#renew(held))]);
+    else this.#deps.log.warn({ locks: this.#held.size }, 'the main loop is silent: its locks are not renewed');
+  }
+
+  /** A question that fails ends the session, and with it the lock. */
+  async #renew(held: Held): Promise<void> {
+    const sentMs = this.#deps.clock.nowMs();
+    const sql = 'SELECT IS_USED_LOCK(?) = CONNECTION_ID()';
+    const ours = await held.session.value(sql, [held.wireName]).catch(() => undefined);
+    if (Number(ours) === 1) held.custody.proof.extend(sentMs + this.#spec.ttlMs);
+    else if (!held.session.ended) this.#lose(held, 'its session does not hold it any more');
+  }
+
+  #lose(held: Held, why: string): void {
+    if (this.#held.delete(held)) held.custody.lose(why);
+  }
+
+  async #look(): Promise<void> {
+    try {
+      if (this.#probe?.ended !== false) this.#probe = await MysqlSession.open(this.#spec);
+      await this.#probe.value('SELECT 1', []);
+    } catch (error) {
+      if (this.#problem === undefined) this.#deps.log.warn({ err: error }, 'the SQL server does not serve');
+      this.#problem = messageOf(error);
+      throw error;
+    }
+    if (this.#problem !== undefined) this.#deps.log.info({}, `connected to the SQL server at ${describe(this.#spec)}`);
+    this.#problem = undefined;
+    this.#backoff.reset();
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  async #whenWell(signal: AbortSignal): Promise<void> {
+    while (this.#problem !== undefined) {
+      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
+      await raceAbort(next, signal);
+    }
+    if (signal.aborted) throw abortReason(signal);
+  }
+
+  /** Where the server does not tell of locks, at least our own. */
+  async holders(): Promise<readonly Holder[]> {
+    const told = (await this.#list(listings[0])) ?? (await this.#list(listings[1])) ?? [];
+    const silent = [...this.#held].filter(({ wireName }) => !told.some(({ name }) => name === wireName));
+    return [...told, ...silent.map(({ wireName }) => ({ name: wireName, holder: 'this process' }))];
+  }
+
+  /** Undefined where the server has no such table, or not for us. */
+  async #list(sql: string): Promise<readonly Holder[] | undefined> {
+    const session = await MysqlSession.open(this.#spec);
+    try {
+      const rows = await session.ask(sql);
+      return rows.map((row) => ({ name: String(row['name']), holder: `session ${String(row['session'])}` }));
+    } catch (error) {
+      this.#deps.log.debug({ err: error }, 'this SQL server does not list its locks so');
+      return undefined;
+    } finally {
+      session.end();
+    }
+  }
+}
+
+/** Without credentials, for messages. */
+const describe = ({ address }: MysqlSpec): string =>
+  'socketPath' in address ? address.socketPath : `${address.host}:${address.port}`;
