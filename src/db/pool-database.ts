@@ -89,6 +89,9 @@ export class PoolDatabase implements Database {
   get attachments(): Repositories['attachments'] {
     return this.#repositories.attachments;
   }
+  get backups(): Repositories['backups'] {
+    return this.#repositories.backups;
+  }
   get imageCache(): Repositories['imageCache'] {
     return this.#repositories.imageCache;
   }

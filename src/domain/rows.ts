@@ -127,6 +127,19 @@ export interface VolumeAttachment extends Persistent {
   readonly connector: string | null;
 }
 
+/** What this service reads of a backup, which belongs to the backup service. */
+export interface Backup extends Persistent {
+  readonly id: string;
+  readonly volume_id: string;
+  readonly snapshot_id: string | null;
+  readonly host: string | null;
+  readonly user_id: string | null;
+  readonly project_id: string | null;
+  readonly status: string | null;
+  readonly fail_reason: string | null;
+  readonly temp_volume_id: string | null;
+}
+
 export interface Service extends Persistent {
   readonly id: number;
   readonly uuid: string;

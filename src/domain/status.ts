@@ -12,6 +12,8 @@ export const VOLUME_MOVES = {
   /** From an image; or a volume that gets another image, and goes back to what it was. */
   downloading: ['available', 'creating', 'error', 'reserved'],
   uploading: ['available', 'in-use'],
+  /** What is to be read for the backup could not be had. (Else the backup service gives the status back.) */
+  'backing-up': ['available', 'in-use'],
   /** `available`: it was busy and nothing was removed. `error`: it was to go with its group. */
   deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */
@@ -21,6 +23,7 @@ export const VOLUME_MOVES = {
 
 export const SNAPSHOT_MOVES = {
   creating: ['available', 'error'],
+  'backing-up': ['available'],
   /** `error`: it was to go with its group snapshot. */
   deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** There is no `error_unmanaging` among upstream's snapshot statuses. */

@@ -35,7 +35,7 @@ export interface Backend {
 }
 
 /** What an operation works on: the name of an upstream object, as in the workers table. */
-export type ResourceType = 'Volume' | 'Snapshot' | 'Group' | 'GroupSnapshot' | 'Service';
+export type ResourceType = 'Volume' | 'Snapshot' | 'Group' | 'GroupSnapshot' | 'Service' | 'Backup';
 
 /** The options of one backend's cache of images that are kept as volumes. */
 export interface ImageCacheSettings {

@@ -3,7 +3,7 @@ import type { LockName } from '../coordination/lock-names.ts';
 import type { Repositories } from '../db/database.ts';
 import { now } from '../db/ports/resources.ts';
 import type { Changes } from '../db/ports/resources.ts';
-import { CinderError } from '../domain/exceptions.ts';
+import { CinderError, toCinderError } from '../domain/exceptions.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { glanceValues, makeFromImage } from './image-volume.ts';
@@ -115,4 +115,19 @@ export async function finishVolume(
   await mergeAdminMetadata(db, row.id, made.update);
   if (boot !== null) await db.glanceMetadata.copy(boot.owner, { volumeId: row.id });
   if (made.from !== undefined) await db.glanceMetadata.replace({ volumeId: row.id }, glanceValues(made.from.image));
+}
+
+/** Whether nothing of the volume is on a share (any more). Only an error of unknown outcome is passed on. */
+export async function isRemoved(row: Volume, { work, log }: Scope, { backend }: OperationPorts): Promise<boolean> {
+  if (row.provider_location === null) return true;
+  if (!backend.ready()) return false;
+  try {
+    await backend.driver.remove(row, work);
+    return true;
+  } catch (thrown) {
+    const error = toCinderError(thrown);
+    if (error.outcome === 'unknown') throw thrown;
+    log.warn({ err: error }, 'what was made of the volume stays until it is deleted');
+    return false;
+  }
 }

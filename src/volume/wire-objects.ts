@@ -4,4 +4,5 @@ import type { Volume, VolumeAttachment } from '../domain/rows.ts';
 /** Rows as the versioned objects that Python callers expect, in the wire's form. `app/` makes it from the rpc room. */
 export interface WireObjects {
   attachment(attachment: VolumeAttachment, volume: Volume): Json;
+  backupDevice(volume: Volume, secureEnabled: boolean): Json;
 }

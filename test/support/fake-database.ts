@@ -122,6 +122,7 @@ export class FakeDatabase implements Database {
   readonly workers = this.#own.workers;
   readonly volumeTypes = this.#own.volumeTypes;
   readonly attachments = this.#own.attachments;
+  readonly backups = this.#own.backups;
   readonly glanceMetadata = this.#own.glanceMetadata;
   readonly imageCache = this.#own.imageCache;
   readonly groups = this.#own.groups;
@@ -179,6 +180,7 @@ function repositories(run: Run): Repositories {
     ...resources(run),
     volumeTypes: missing('volumeTypes'),
     attachments: missing('attachments'),
+    backups: missing('backups'),
     glanceMetadata: missing('glanceMetadata'),
     imageCache: missing('imageCache'),
     groups: missing('groups'),

@@ -11,6 +11,7 @@ import type {
 import type { GroupRepositories } from '../../src/db/ports/groups.ts';
 import type { ServiceRepositories } from '../../src/db/ports/services.ts';
 import type {
+  Backup,
   Cluster,
   Group,
   GroupSnapshot,
@@ -29,6 +30,7 @@ export interface Tables {
   snapshots: Record<string, Snapshot>;
   volumeTypes: Record<string, VolumeType>;
   attachments: Record<string, VolumeAttachment>;
+  backups: Record<string, Backup>;
   /** By volume type. */
   qosSpecs: Record<string, Values>;
   groups: Record<string, Group>;
@@ -71,6 +73,7 @@ export class FakeResources {
     const empty = {
       ...resources,
       attachments: {},
+      backups: {},
       qosSpecs: {},
       services: {},
       clusters: {},
@@ -167,6 +170,10 @@ function resources(tables: Tables): Fakes {
       qosSpecs: (id) => answer(() => tables.qosSpecs[id] ?? null),
     },
     attachments: attachments(tables),
+    backups: {
+      get: (id) => answer(() => alive(tables.backups[id])),
+      update: (id, changes, expected) => answer(() => update(tables.backups, id, changes, expected)),
+    },
     glanceMetadata: {
       of: (owner) => answer(() => tables.values[glanceKey(owner)] ?? {}),
       copy: (from, to) =>
@@ -209,6 +216,8 @@ function attachments(tables: Tables): Fakes['attachments'] {
     destroy: (id) => answer(() => update(tables.attachments, id, { attach_status: 'detached', deleted: true })),
   };
 }
+
+const noVolume = { deleted: false, provider_location: null, launched_at: null };
 
 const noAttachment = {
   ...{ created_at: CLOCK, updated_at: null, deleted_at: null, deleted: false },
@@ -288,7 +297,7 @@ function volumes(tables: Tables): Fakes['volumes'] {
       ),
     get: (id) => answer(() => alive(tables.volumes[id])),
     lock: (id) => answer(() => alive(tables.volumes[id])),
-    create: (row) => answer(() => void (tables.volumes[row.id] = { deleted: false, ...row } as Volume)),
+    create: (row) => answer(() => void (tables.volumes[row.id] = { ...noVolume, ...row } as Volume)),
     update: (id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     updateGuarded: (_claim, id, changes, expected) => answer(() => update(tables.volumes, id, changes, expected)),
     destroy: (id) =>
@@ -311,7 +320,7 @@ function volumes(tables: Tables): Fakes['volumes'] {
 }
 
 /** Any row of a table with an id and a mark of its deletion. */
-type Soft = Volume | Snapshot | Group | GroupSnapshot | VolumeAttachment;
+type Soft = Volume | Snapshot | Group | GroupSnapshot | VolumeAttachment | Backup;
 
 function update<Row extends Soft>(
   rows: Record<string, Row>,

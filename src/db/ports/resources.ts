@@ -1,4 +1,4 @@
-import type { Snapshot, Timestamp, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
+import type { Backup, Snapshot, Timestamp, Volume, VolumeAttachment, VolumeType } from '../../domain/rows.ts';
 import type { Claim } from './custody.ts';
 
 /** Cinder's own tables that operations change. Every update sets `updated_at` by the database's clock. */
@@ -7,6 +7,7 @@ export interface ResourceRepositories {
   readonly snapshots: SnapshotRepository;
   readonly volumeTypes: VolumeTypeRepository;
   readonly attachments: AttachmentRepository;
+  readonly backups: BackupRepository;
   readonly glanceMetadata: GlanceMetadataRepository;
   readonly imageCache: ImageCacheRepository;
   readonly quotas: QuotaRepository;
@@ -90,6 +91,12 @@ export interface AttachmentRepository {
   update(id: string, changes: Changes<VolumeAttachment>): Promise<number>;
   /** Upstream's soft delete, `detached`. Answers how many it deleted: 0 where somebody had done it already. */
   destroy(id: string): Promise<number>;
+}
+
+export interface BackupRepository {
+  /** Null: no such row, or deleted. */
+  get(id: string): Promise<Backup | null>;
+  update(id: string, changes: Changes<Backup>, expected?: Expected<Backup>): Promise<number>;
 }
 
 export type GlanceOwner = { readonly volumeId: string } | { readonly snapshotId: string };

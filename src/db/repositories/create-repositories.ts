@@ -2,6 +2,7 @@ import type { Repositories } from '../database.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { Session } from '../session.ts';
 import { Attachments } from './attachments.ts';
+import { Backups } from './backups.ts';
 import { Clusters } from './clusters.ts';
 import { Fence } from './fence.ts';
 import { GlanceMetadata } from './glance-metadata.ts';
@@ -37,6 +38,7 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     snapshots: new Snapshots(session),
     volumeTypes: new VolumeTypes(session),
     attachments: new Attachments(session),
+    backups: new Backups(session),
     glanceMetadata: new GlanceMetadata(session),
     imageCache: new ImageCache(session),
     groups: new Groups(session),

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto';
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { attachmentLocks } from '../../coordination/lock-names.ts';
 import type { Repositories } from '../../db/database.ts';
 import { now } from '../../db/ports/resources.ts';
+import { derivedUuid } from '../../domain/derived-uuid.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume, VolumeAttachment } from '../../domain/rows.ts';
 import { attachedMode, attachmentOf, lockVolume } from '../attachments.ts';
@@ -54,7 +54,7 @@ export const attachVolume: RpcCall<typeof Args> = {
     await volumeHere(args.volume_id, ports);
     const [instance_uuid, host] = [given(args.instance_uuid), given(args.host_name)];
     const host_name = host === null ? null : sanitizedHost(host);
-    const asked = { ...args, instance_uuid, host_name, id: attachmentId(request.uniqueId) };
+    const asked = { ...args, instance_uuid, host_name, id: derivedUuid(`attachment ${request.uniqueId}`) };
     const { attachment, volume, refusal } = await context.locked(attachmentLocks(args.volume_id), (scope) =>
       scope.save((db, tell) => attach(asked, db, tell, context)),
     );
@@ -158,10 +158,4 @@ function sanitizedHost(name: string): string {
 
 function isUuid(text: string): boolean {
   return /^[0-9a-f]{32}$/.test(text.toLowerCase().replace(/^urn:uuid:|[{}-]/g, ''));
-}
-
-function attachmentId(uniqueId: string): string {
-  const hex = createHash('sha256').update(`attachment ${uniqueId}`).digest('hex');
-  const [a, b, c, d, e] = [hex.slice(0, 8), hex.slice(8, 12), hex.slice(13, 16), hex.slice(17, 20), hex.slice(20, 32)];
-  return `${a}-${b}-8${c}-a${d}-${e}`;
 }

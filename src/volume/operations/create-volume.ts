@@ -15,7 +15,7 @@ import type { RowLooks } from '../row-looks.ts';
 import { mayReschedule, schedulerArgs } from '../reschedule.ts';
 import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
-import { finishVolume, make, place, sourceLocks } from '../volume-making.ts';
+import { finishVolume, isRemoved, make, place, sourceLocks } from '../volume-making.ts';
 import type { MadeVolume } from '../volume-making.ts';
 import { ById, Flag } from './arguments.ts';
 import { RequestSpec, bootSource, imageLocks, sourceOf } from './volume-source.ts';
@@ -191,21 +191,6 @@ async function settleGone(
     apply: () => Promise.resolve(),
     outbox: [],
   };
-}
-
-/** Whether nothing of the volume is on a share (any more). Only an error of unknown outcome is passed on. */
-async function isRemoved(row: Volume, { work, log }: Scope, { backend }: OperationPorts): Promise<boolean> {
-  if (row.provider_location === null) return true;
-  if (!backend.ready()) return false;
-  try {
-    await backend.driver.remove(row, work);
-    return true;
-  } catch (thrown) {
-    const error = toCinderError(thrown);
-    if (error.outcome === 'unknown') throw thrown;
-    log.warn({ err: error }, 'what was made of the volume stays until it is deleted');
-    return false;
-  }
 }
 
 function schedulerCast(row: Volume, error: CinderError, { wire }: Scope, { messages }: OperationPorts): OutboxMessage {

@@ -12,6 +12,7 @@ import { deleteVolume } from './delete-volume.ts';
 import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
+import { getBackupDevice } from './get-backup-device.ts';
 import { reimage } from './reimage.ts';
 import { updateGroup } from './update-group.ts';
 
@@ -34,5 +35,6 @@ export const operations: readonly Operation[] = [
   disableReplication,
   failoverReplication,
   copyVolumeToImage,
+  getBackupDevice,
   reimage,
 ];

@@ -217,6 +217,22 @@ describe('attachments', () => {
   });
 });
 
+describe('backups', () => {
+  it('change only while they are as expected', async () => {
+    const [id, volumeId] = [randomUUID(), randomUUID()];
+    await fixture.sql(
+      `insert into backups (id, volume_id, host, status, deleted) values ($1, $2, 'b', 'creating', false)`,
+      [id, volumeId],
+    );
+    expect(await fixture.db.backups.get(id)).toMatchObject({ volume_id: volumeId, host: 'b', snapshot_id: null });
+    expect(await fixture.db.backups.update(id, { status: 'error', fail_reason: 'f' }, { status: 'available' })).toBe(0);
+    expect(await fixture.db.backups.update(id, { temp_volume_id: volumeId }, { status: 'creating' })).toBe(1);
+    expect(await fixture.db.backups.get(id)).toMatchObject({ temp_volume_id: volumeId, fail_reason: null });
+    await fixture.sql('update backups set deleted = true');
+    expect(await fixture.db.backups.get(id)).toBeNull();
+  });
+});
+
 describe('volume types', () => {
   it('have specs of quality of service, where they refer to some', async () => {
     const type = await fixture.db.volumeTypes.byName('__DEFAULT__');

@@ -3,6 +3,7 @@ import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { lostAnswer } from '../../../support/fake-resources.ts';
 import {
+  BACKUP,
   GROUP,
   GROUP_2,
   GROUP_SNAPSHOT,
@@ -11,6 +12,7 @@ import {
   SNAPSHOT_2,
   SOURCE,
   VOLUME,
+  backupRow,
   goldType,
   groupRow,
   groupSnapshotRow,
@@ -199,6 +201,20 @@ describe('a failover', () => {
   test('ends the same, wherever an owner ends', async () => {
     await endsTheSame('failover', { secondary_backend_id: 'b' }, () => group({ snapshot: 'available' }));
   });
+});
+
+describe('what a backup reads', () => {
+  const request = { backup: { id: BACKUP } };
+  const backup = (fails: Readonly<Record<string, CinderError>> = {}): World => {
+    const at = creating({}, fails);
+    at.db.tables.backups[BACKUP] = backupRow({ snapshot_id: SNAPSHOT });
+    at.db.tables.snapshots[SNAPSHOT] = snapshotRow({ status: 'backing-up' });
+    return at;
+  };
+
+  test('ends the same, wherever an owner ends', () => endsTheSame('get_backup_device', request, () => backup()));
+  test('fails the same, wherever an owner ends', () =>
+    endsTheSame('get_backup_device', request, () => backup({ clone: failure })));
 });
 
 describe.each(scenarios)('%s', (_what, method, args, make) => {

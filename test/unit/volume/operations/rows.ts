@@ -1,4 +1,12 @@
-import type { Group, GroupSnapshot, Service, Snapshot, Volume, VolumeType } from '../../../../src/domain/rows.ts';
+import type {
+  Backup,
+  Group,
+  GroupSnapshot,
+  Service,
+  Snapshot,
+  Volume,
+  VolumeType,
+} from '../../../../src/domain/rows.ts';
 
 export const VOLUME = '11111111-1111-4111-8111-111111111111';
 export const SOURCE = '22222222-2222-4222-8222-222222222222';
@@ -160,3 +168,21 @@ export const goldType: VolumeType = {
   qos_specs_id: null,
   extra_specs: {},
 };
+
+export const BACKUP = 'dddddddd-dddd-4ddd-8ddd-dddddddddddd';
+
+export function backupRow(changes: Partial<Backup> = {}): Backup {
+  return {
+    ...persistent,
+    id: BACKUP,
+    volume_id: SOURCE,
+    snapshot_id: null,
+    host: 'backup-host',
+    user_id: 'user',
+    project_id: PROJECT,
+    status: 'creating',
+    fail_reason: null,
+    temp_volume_id: null,
+    ...changes,
+  };
+}

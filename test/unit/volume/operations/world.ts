@@ -66,7 +66,10 @@ export class World {
       db: this.db.statements,
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
-      objects: { attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }) },
+      objects: {
+        attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }),
+        backupDevice: (volume, secure) => ({ volume: volume.id, status: volume.status, secure }),
+      },
       images: this.images,
       imageCache: options.imageCache ?? null,
       provisioned: new Provisioned(this.db.statements.volumes, { nowMs: () => 0 }),
