@@ -50,7 +50,8 @@ export class CallGuard {
   /** Aborts if the deadline has passed. */
   checkDeadline(): void {
     if (this.#deadlineMs !== null && this.#clock.nowMs() >= this.#deadlineMs) {
-      this.#controller.abort(new CallError('DEADLINE', 'the locks can no longer be proven', 'not-started'));
+      // Of the operation nothing is known: a lock that is late is no refusal, and a renewal may follow. It runs again.
+      this.#controller.abort(new CallError('DEADLINE', 'the locks can no longer be proven', 'unknown'));
     }
   }
 
