@@ -19,6 +19,8 @@ export const VOLUME_MOVES = {
   /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */
   error_managing_deleting: ['deleted', 'available', 'error_deleting'],
   unmanaging: ['deleted', 'available', 'error_unmanaging'],
+  extending: ['available', 'in-use', 'error_extending'],
+  reverting: ['available', 'error'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export const SNAPSHOT_MOVES = {
@@ -28,6 +30,8 @@ export const SNAPSHOT_MOVES = {
   deleting: ['deleted', 'available', 'error_deleting', 'error'],
   /** There is no `error_unmanaging` among upstream's snapshot statuses. */
   unmanaging: ['deleted', 'available', 'error_deleting'],
+  /** Its volume goes back to it, or fails to: the snapshot stays as it is. */
+  restoring: ['available'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export const GROUP_MOVES = {

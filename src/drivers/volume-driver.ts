@@ -128,6 +128,24 @@ export interface ConnectionAbility {
   disconnect(volume: Volume, connector: JsonObject | null, work: DriverWork): Promise<boolean>;
 }
 
+export interface ExtendRequest {
+  readonly volume: Volume;
+  /** GiB; not less than the volume's. */
+  readonly sizeGb: number;
+  /** GiB promised so far, by provider_location. */
+  readonly provisioned: ReadonlyMap<string, number>;
+}
+
+export interface ExtendAbility {
+  /** Success where it has that size already. Its snapshots keep theirs. */
+  extend(request: ExtendRequest, work: DriverWork): Promise<VolumeModelUpdate>;
+}
+
+export interface RevertAbility {
+  /** Everything written to the volume since the snapshot, its latest one, is gone; the volume keeps its size. */
+  revert(volume: Volume, snapshot: Snapshot, work: DriverWork): Promise<VolumeModelUpdate>;
+}
+
 /**
  * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
  * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
@@ -150,4 +168,6 @@ export interface VolumeDriver extends Component {
   readonly snapshots?: SnapshotAbility;
   readonly clone?: CloneAbility;
   readonly image?: ImageAbility;
+  readonly growth?: ExtendAbility;
+  readonly reversal?: RevertAbility;
 }

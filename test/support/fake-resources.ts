@@ -47,6 +47,8 @@ export interface Tables {
   received: NewEntry[];
   /** `in_use` by `<project> <resource>`. */
   quotas: Record<string, number>;
+  /** What is put by, and for what, by id: gone once it is charged or given back. */
+  reservations: Record<string, { readonly of: string; readonly delta: number }>;
   /** `<type> <id>` → status. */
   workers: Record<string, string>;
   messages: UserMessage[];
@@ -79,6 +81,7 @@ export class FakeResources {
       clusters: {},
       values: {},
       quotas: {},
+      reservations: {},
       workers: {},
       imageCache: [],
       received: [],
@@ -192,6 +195,8 @@ function resources(tables: Tables): Fakes {
             tables.quotas[`${project} ${resource}`] = (tables.quotas[`${project} ${resource}`] ?? 0) + delta;
           }
         }),
+      commit: (ids) => answer(() => settleReservations(tables, ids, 1)),
+      rollback: (ids) => answer(() => settleReservations(tables, ids, 0)),
     },
     workers: {
       create: (type, id, status) => answer(() => void (tables.workers[`${type} ${id}`] = status)),
@@ -200,6 +205,15 @@ function resources(tables: Tables): Fakes {
     },
     messages: { create: (message) => answer(() => void tables.messages.push(message)) },
   };
+}
+
+function settleReservations(tables: Tables, ids: readonly string[], factor: 0 | 1): void {
+  for (const id of ids) {
+    const found = tables.reservations[id];
+    if (found === undefined) continue;
+    tables.quotas[found.of] = (tables.quotas[found.of] ?? 0) + factor * found.delta;
+    Reflect.deleteProperty(tables.reservations, id);
+  }
 }
 
 function attachments(tables: Tables): Fakes['attachments'] {

@@ -10,9 +10,11 @@ import type {
   DriverInfo,
   DriverStats,
   DriverWork,
+  ExtendAbility,
   ImageAbility,
   Placement,
   PlacementRequest,
+  RevertAbility,
   SnapshotAbility,
   VolumeDriver,
   VolumeModelUpdate,
@@ -22,10 +24,12 @@ import { cloneVolume } from './clone.ts';
 import { connectionAbility } from './connect.ts';
 import { createVolume } from './create-volume.ts';
 import { deleteVolume } from './delete-volume.ts';
+import { extendVolume } from './extend-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
 import { imageAbility } from './image.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { chooseShare, type PlacementRules } from './placement.ts';
+import { revertVolume } from './revert-volume.ts';
 import type { Share } from './shares.ts';
 import { createSnapshot } from './snapshot-create.ts';
 import { deleteSnapshot } from './snapshot-delete.ts';
@@ -38,6 +42,8 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly clone?: CloneAbility;
   readonly image: ImageAbility;
   readonly connection: ConnectionAbility;
+  readonly growth: ExtendAbility;
+  readonly reversal?: RevertAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
@@ -55,11 +61,14 @@ export class RemoteFsDriver implements VolumeDriver {
     this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
     this.image = imageAbility(parts);
     this.connection = connectionAbility(parts, info.prefix);
+    const room = { capacity: this.#capacity, rules: this.#rules };
+    this.growth = { extend: (request, work) => extendVolume(parts, request, room, work) };
     if (nfsSnapshotSupport) {
       this.snapshots = {
         create: (snapshot, volume, work) => createSnapshot(parts, snapshot, volume, work),
         remove: (snapshot, volume, work) => deleteSnapshot(parts, snapshot, volume, work),
       };
+      this.reversal = { revert: (volume, snapshot, work) => revertVolume(parts, volume, snapshot, work) };
       this.clone = { create: (volume, source, work) => cloneVolume(parts, volume, source, work) };
     }
   }

@@ -9,11 +9,13 @@ import { deleteGroupSnapshot } from './delete-group-snapshot.ts';
 import { deleteGroup } from './delete-group.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
+import { extendVolume } from './extend-volume.ts';
 import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
 import { getBackupDevice } from './get-backup-device.ts';
 import { reimage } from './reimage.ts';
+import { revertToSnapshot } from './revert-to-snapshot.ts';
 import { updateGroup } from './update-group.ts';
 
 /** Every RPC cast that this service carries out, in the order of upstream's manager. */
@@ -22,6 +24,8 @@ export const operations: readonly Operation[] = [
   deleteVolume,
   createSnapshot,
   deleteSnapshot,
+  extendVolume,
+  revertToSnapshot,
   createGroup,
   createGroupFromSrc,
   deleteGroup,

@@ -79,6 +79,25 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       },
     },
     {
+      name: 'extension',
+      points: ['volume-growth'],
+      run: ({ volume }, work) => backend.extend(volume, 2, work),
+      check: ({ volume, snapshots }) => {
+        expect(backend.virtualBytes(volume)).toBe(2 * 1024 ** 3);
+        expectData(volume, snapshots);
+      },
+    },
+    {
+      name: 'reversal to the newest snapshot',
+      points: ['snapshot-revert'],
+      run: ({ volume, snapshots }, work) =>
+        backend.driver.reversal.revert({ ...volume, status: 'reverting' }, snapshots[2], work),
+      check: ({ volume, snapshots }) => {
+        backend.expectBytes(backend.active(volume), 'qcow2', tail, 65536, 3);
+        expectSnapshots(volume, snapshots);
+      },
+    },
+    {
       name: 'deletion of the newest snapshot',
       points: ['snapshot-merge', 'snapshot-info', 'snapshot-file'],
       ...remove(2),
@@ -104,6 +123,10 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
   /** The volume's and each remaining snapshot's data, read through the chain. */
   function expectData(volume: Volume, snapshots: readonly Snapshot[], except?: number): void {
     backend.expectBytes(backend.active(volume), 'qcow2', tail, 65536, 4);
+    expectSnapshots(volume, snapshots, except);
+  }
+
+  function expectSnapshots(volume: Volume, snapshots: readonly Snapshot[], except?: number): void {
     snapshots.forEach((snapshot, index) => {
       if (index === except) return;
       const overlay = backend.info(volume)[snapshot.id] ?? '';

@@ -5,7 +5,14 @@ import { join } from 'node:path';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import { createDriver } from '../../../src/drivers/registry.ts';
 import type { RemoteFsOptions } from '../../../src/drivers/remotefs/settings.ts';
-import type { CloneAbility, DriverWork, SnapshotAbility, VolumeDriver } from '../../../src/drivers/volume-driver.ts';
+import type {
+  CloneAbility,
+  DriverWork,
+  ExtendAbility,
+  RevertAbility,
+  SnapshotAbility,
+  VolumeDriver,
+} from '../../../src/drivers/volume-driver.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { BootClock } from '../../../src/native/boot-clock.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
@@ -14,7 +21,12 @@ import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 /** A folder driver on a share of its own, and the rows that the database would hold. */
 export class FolderBackend {
   readonly dir: string;
-  readonly driver: VolumeDriver & { snapshots: SnapshotAbility; clone: CloneAbility };
+  readonly driver: VolumeDriver & {
+    snapshots: SnapshotAbility;
+    clone: CloneAbility;
+    growth: ExtendAbility;
+    reversal: RevertAbility;
+  };
   readonly location: string;
   readonly rows = new Map<string, Snapshot>();
   #owner = 1;
@@ -89,6 +101,11 @@ export class FolderBackend {
     return made;
   }
 
+  async extend(volume: Volume, sizeGb: number, work = this.work(), provisionedGb = volume.size ?? 0): Promise<void> {
+    const provisioned = new Map([[this.location, provisionedGb]]);
+    await this.driver.growth.extend({ volume: { ...volume, status: 'extending' }, sizeGb, provisioned }, work);
+  }
+
   async removeSnapshot(snapshot: Snapshot, volume: Volume, work = this.work()): Promise<void> {
     await this.driver.snapshots.remove({ ...snapshot, status: 'deleting' }, volume, work);
     this.rows.delete(snapshot.id);
@@ -122,6 +139,14 @@ export class FolderBackend {
 
   active(volume: Volume): string {
     return this.files().includes(`volume-${volume.id}.info`) ? this.info(volume).active : `volume-${volume.id}`;
+  }
+
+  /** What the volume's guest sees as its size. */
+  virtualBytes(volume: Volume): number {
+    const path = this.path(this.active(volume));
+    const format = path.includes(`${volume.id}.`) ? 'qcow2' : 'raw';
+    const text = execFileSync('qemu-img', ['info', '-f', format, '--output=json', path], { encoding: 'utf8' });
+    return (JSON.parse(text) as { 'virtual-size': number })['virtual-size'];
   }
 
   /** As the volume's guest would: `byte` over `length` bytes from `offset`. */

@@ -40,13 +40,14 @@ describe('status moves', () => {
       'unmanaging',
       'error_deleting',
       'backing-up',
+      'restoring',
     ];
     const used = [...Object.keys(SNAPSHOT_MOVES), ...Object.values(SNAPSHOT_MOVES).flat()];
     expect(used.filter((status) => !known.includes(status))).toEqual([]);
   });
 
   test('nothing comes back from where a settlement left it', () => {
-    const ends = new Set(['available', 'error', 'deleted', 'error_deleting', 'error_unmanaging']);
+    const ends = new Set(['available', 'error', 'deleted', 'error_deleting', 'error_unmanaging', 'error_extending']);
     for (const moves of [VOLUME_MOVES, SNAPSHOT_MOVES, GROUP_MOVES, GROUP_SNAPSHOT_MOVES]) {
       expect(Object.keys(moves).filter((status) => ends.has(status))).toEqual([]);
     }

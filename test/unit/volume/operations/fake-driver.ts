@@ -5,8 +5,10 @@ import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
 import type {
   CloneSource,
   ConnectionAbility,
+  ExtendAbility,
   ImageAbility,
   InspectedImage,
+  RevertAbility,
   VolumeDriver,
 } from '../../../../src/drivers/volume-driver.ts';
 import { SHARE } from './rows.ts';
@@ -20,6 +22,8 @@ type Step =
   | 'snapshots.remove'
   | 'image.write'
   | 'image.read'
+  | 'extend'
+  | 'revert'
   | 'connect'
   | 'disconnect'
   | 'unexport';
@@ -75,6 +79,22 @@ export class FakeDriver implements VolumeDriver {
         return { adminMetadata: { format: 'raw' } };
       }),
     read: (volume: Volume) => this.#step('image.read', volume.id, [volume.id], () => undefined),
+  };
+
+  readonly growth: ExtendAbility = {
+    extend: ({ volume, sizeGb }) =>
+      this.#step('extend', volume.id, [volume.id], () => {
+        this.files.set(volume.id, `${sizeGb} GiB`);
+        return {};
+      }),
+  };
+
+  readonly reversal: RevertAbility = {
+    revert: (volume, snapshot) =>
+      this.#step('revert', volume.id, [volume.id], () => {
+        this.files.set(volume.id, `as in ${snapshot.id}`);
+        return {};
+      }),
   };
 
   readonly connection: ConnectionAbility = {

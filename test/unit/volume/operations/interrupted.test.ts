@@ -65,6 +65,34 @@ function snapshot(status: string, fails: Readonly<Record<string, CinderError>> =
   return at;
 }
 
+function extending(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = new World({
+    files: { [VOLUME]: '3 GiB' },
+    tables: {
+      volumes: { [VOLUME]: madeVolume({ status: 'extending' }) },
+      volumeTypes,
+      quotas,
+      reservations: { r1: { of: 'project gigabytes', delta: 2 } },
+    },
+  });
+  for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
+  return at;
+}
+
+function reverting(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = new World({
+    files: { [VOLUME]: 'data', [SNAPSHOT]: 'delta' },
+    tables: {
+      volumes: { [VOLUME]: madeVolume({ status: 'reverting' }) },
+      snapshots: { [SNAPSHOT]: snapshotRow({ volume_id: VOLUME, status: 'restoring' }) },
+      volumeTypes,
+      quotas,
+    },
+  });
+  for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
+  return at;
+}
+
 /** A group of two volumes, each with a snapshot of one group snapshot, and another group that is made from it. */
 function group(
   statuses: { group?: string; groupSnapshot?: string; volume?: string; snapshot?: string; copy?: string },
@@ -111,6 +139,8 @@ const failure = new CinderError('NfsException', {});
 const cascade = { volume: { id: VOLUME }, cascade: true };
 const create = { volume: { id: VOLUME }, ...retry };
 const ofSnapshot = { snapshot: { id: SNAPSHOT } };
+const extend = { volume: { id: VOLUME }, new_size: 5, reservations: ['r1'] };
+const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
 const scenarios: readonly (readonly [what: string, method: string, args: JsonObject, make: () => World])[] = [
   ['an empty volume', 'create_volume', create, () => creating({})],
@@ -135,6 +165,10 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
     ofSnapshot,
     () => snapshot('deleting', { 'snapshots.remove': failure }),
   ],
+  ['an extension', 'extend_volume', extend, () => extending()],
+  ['an extension that fails', 'extend_volume', extend, () => extending({ extend: failure })],
+  ['a reversal', 'revert_to_snapshot', revert, () => reverting()],
+  ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
   ['a group', 'create_group', ofGroup, () => group({ group: 'creating' })],
   ['a group that changes', 'update_group', { ...ofGroup, remove_volumes: VOLUME }, () => group({ group: 'updating' })],
   [

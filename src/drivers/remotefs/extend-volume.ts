@@ -1,0 +1,85 @@
+import { CinderError } from '../../domain/exceptions.ts';
+import type { DriverWork, ExtendRequest, VolumeModelUpdate } from '../volume-driver.ts';
+import type { Capacity } from './capacity.ts';
+import type { RemoteFsParts } from './parts.ts';
+import { isEligible, type PlacementRules } from './placement.ts';
+import { requireKnownSnapshots } from './preconditions.ts';
+import { gib } from './settings.ts';
+import { wholeChain, type Image } from './volume-chain.ts';
+import { openFolder, type VolumeFolder } from './volume-folder.ts';
+
+/** What the choice of a share goes by as well. */
+export interface Room {
+  readonly capacity: Capacity;
+  readonly rules: PlacementRules;
+}
+
+/**
+ * Lengthens a detached volume's active image. Older images stay as they are: beyond the end of a backing file an
+ * overlay reads zeros, and a later merge lengthens the file below. (Upstream lengthened the base file, which no guest
+ * of a volume with snapshots ever sees.)
+ *
+ * A resize changes the image in place, and only upwards: whoever was interrupted finds it done or not begun, and what a
+ * predecessor does late has the effect that it was to have. Clusters that an interrupted one reserved in a qcow2 image
+ * are lost room, no damage.
+ */
+export async function extendVolume(
+  parts: RemoteFsParts,
+  request: ExtendRequest,
+  room: Room,
+  work: DriverWork,
+): Promise<VolumeModelUpdate> {
+  const { volume, sizeGb } = request;
+  requireExtendable(request);
+  const folder = await openFolder(parts, volume, work);
+  const chain = await folder.lookIdle();
+  await requireKnownSnapshots(chain, volume, work);
+  const [top] = wholeChain(chain);
+  const bytes = sizeGb * gib;
+  if (top.virtualBytes === bytes) return {};
+  if (top.virtualBytes > bytes) throw refuse(`${top.name} has ${top.virtualBytes} bytes already`);
+  await requireRoom(request, room, work);
+  await grow(parts, folder, top, bytes);
+  return {};
+}
+
+/** A file of the volume's folder gets this virtual size, checked afterwards. */
+export async function grow(
+  parts: RemoteFsParts,
+  folder: VolumeFolder,
+  image: Pick<Image, 'name' | 'format'>,
+  bytes: number,
+): Promise<void> {
+  await folder.work.commitPoint('volume-growth');
+  await folder.whileBusy(() => parts.qemu.resize(folder.path(image.name), image.format, bytes, folder.work));
+  const now = await folder.inspect(image.name);
+  const size = image.format === 'raw' ? now?.bytes : now?.header?.virtualSize;
+  if (size === bytes) return;
+  const reason = `${image.name} has ${String(size)} bytes after the resize to ${bytes}`;
+  throw new CinderError('ExtendVolumeError', { reason }, { outcome: 'unknown' });
+}
+
+function requireExtendable({ volume, sizeGb }: ExtendRequest): void {
+  if (volume.attach_status === 'attached') throw refuse(`volume ${volume.id} is attached`);
+  if (volume.encryption_key_id !== null) throw refuse(`volume ${volume.id} is encrypted`);
+  if (sizeGb < (volume.size ?? 0)) throw refuse(`volume ${volume.id} has ${volume.size} GiB, more than ${sizeGb}`);
+}
+
+/** The share must have room for what is added. One that is not in the list any more takes no new promises. */
+async function requireRoom(
+  { volume, sizeGb, provisioned }: ExtendRequest,
+  room: Room,
+  work: DriverWork,
+): Promise<void> {
+  const more = sizeGb - (volume.size ?? 0);
+  const shares = await room.capacity.candidates(provisioned, work);
+  const share = shares.find(({ location }) => location === volume.provider_location);
+  if (share !== undefined && isEligible(share, more, room.rules)) return;
+  throw refuse(
+    `insufficient space on ${String(volume.provider_location)} to extend volume ${volume.id} by ${more} GiB`,
+  );
+}
+
+function refuse(reason: string): CinderError {
+  return new CinderError('ExtendVolumeError', { reason }, { outcome: 'not-started' });
+}
