@@ -9,7 +9,8 @@ export interface ReplicaPlace {
   readonly dir: string;
   readonly share: string;
   readonly healthPort: number;
-  readonly rabbitPort: number;
+  /** `amqp://…` without the virtual host. */
+  readonly rabbitUrl: string;
   readonly vhost: string;
   /** `postgres://…` */
   readonly databaseUrl: string;
@@ -21,13 +22,13 @@ export interface ReplicaPlace {
 export const lockTtlSeconds = 4;
 
 export function replicaConf(place: ReplicaPlace): string {
-  const { host, dir, share, healthPort, rabbitPort, vhost, databaseUrl, locksUrl, qcow2 } = place;
+  const { host, dir, share, healthPort, rabbitUrl, vhost, databaseUrl, locksUrl, qcow2 } = place;
   return `[DEFAULT]
 host = ${host}
 cluster = ${cluster}
 enabled_backends = ${backend}
 state_path = ${dir}/${host}
-transport_url = rabbit://guest:guest@127.0.0.1:${rabbitPort}/${vhost}
+transport_url = ${rabbitUrl.replace(/^amqp:/, 'rabbit:')}/${vhost}
 report_interval = 2
 service_down_time = 60
 graceful_shutdown_timeout = 10

@@ -6,6 +6,7 @@ import { syncDatabase } from '../../src/db/sync-database.ts';
 import { freePort } from '../support/free-port.ts';
 import { startPostgres, startRabbit, startRedis, startZookeeper } from '../support/servers.ts';
 import type { TestServer } from '../support/test-server.ts';
+import { Links, type Urls } from './links.ts';
 import { locksUrlOf, replicaConf } from './configuration.ts';
 import type { ChaosOptions } from './options.ts';
 import type { Random } from './random.ts';
@@ -55,25 +56,27 @@ export class Lab {
       const databaseUrl = await servers.postgres.createDatabase('chaos');
       await syncDatabase(databaseUrl, { schema: null });
       await servers.rabbit.admin.createVhost('chaos');
-      const common = {
-        ...{ dir, share, databaseUrl, rabbitPort: servers.rabbit.port, vhost: 'chaos' },
+      const direct: Urls = {
+        databaseUrl,
+        rabbitUrl: servers.rabbit.url,
         locksUrl: locksUrlOf(options.locks, dir, servers.locks?.url),
-        qcow2: random.chance(0.3),
       };
-      const configure = async (host: string, healthPort: number): Promise<string> => {
+      const common = { dir, share, vhost: 'chaos', qcow2: random.chance(0.3) };
+      const configure = async (host: string, healthPort: number, urls: Urls): Promise<string> => {
         const file = join(dir, `${host}.conf`);
         await mkdir(join(dir, host), { recursive: true });
-        await writeFile(file, replicaConf({ ...common, host, healthPort }));
+        await writeFile(file, replicaConf({ ...common, ...urls, host, healthPort }));
         return file;
       };
       const slots: ReplicaSlot[] = [];
       for (let index = 1; index <= options.replicas; index += 1) {
         const [name, healthPort] = [`r${index}`, await freePort()];
-        const configFile = await configure(name, healthPort);
+        const links = await Links.start(direct);
+        const configFile = await configure(name, healthPort, links.urls);
         const logFile = join(dir, `${name}.log`);
-        slots.push(new ReplicaSlot({ name, program, configFile, logFile, healthPort, traceDir }));
+        slots.push(new ReplicaSlot({ name, program, configFile, logFile, healthPort, traceDir, links }));
       }
-      const driverConf = await configure('driver', await freePort());
+      const driverConf = await configure('driver', await freePort(), direct);
       const config = await loadConfig({ given: [{ kind: 'file', path: driverConf }], environment: {} });
       const lab = new Lab({ dir, share, traceDir, config, databaseUrl, servers, slots });
       await Promise.all(slots.map((slot) => slot.start()));
@@ -112,6 +115,7 @@ export class Lab {
     for (const slot of this.slots) {
       slot.heldBy = undefined;
       slot.thaw();
+      slot.links.heal();
     }
     const deadline = AbortSignal.timeout(readyWithinMs);
     for (const slot of this.slots) {
@@ -128,6 +132,7 @@ export class Lab {
     this.#ended.abort();
     await this.#tending;
     await Promise.all(this.slots.map((slot) => slot.stop(stopGraceMs)));
+    await Promise.all(this.slots.map((slot) => slot.links.stop()));
     await stopServers(this.servers);
   }
 }

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { History } from './history.ts';
 import type { Lab, Tending } from './lab.ts';
+import { cuts, type ServerName } from './links.ts';
 import type { FaultName } from './options.ts';
 import type { Random } from './random.ts';
 import type { Part } from './replica-slot.ts';
 
 /** One kind of fault: it strikes, lasts, and is over when the promise resolves. */
-export type Fault = (lab: Lab, random: Random, note: (what: string) => void) => Promise<void>;
+type Fault = (lab: Lab, random: Random, note: (what: string) => void) => Promise<void>;
 
 /** The steps at which a process can be told to die or to stand still (`*`: any). */
 const steps = [
@@ -22,7 +23,7 @@ const steps = [
   ].flatMap((point) => [`commit:${point}`, `committing:${point}`]),
 ];
 
-const faults: Readonly<Partial<Record<FaultName, Fault>>> = {
+const faults: Readonly<Record<FaultName, Fault>> = {
   kill: async (lab, random, note) => {
     const slot = random.pick(lab.slots);
     if (slot?.isRunning() !== true) return;
@@ -49,10 +50,54 @@ const faults: Readonly<Partial<Record<FaultName, Fault>>> = {
     await slot.stop(20_000);
     slot.heldBy = undefined;
   },
+  partition: async (lab, random, note) => {
+    const slot = random.pick(lab.slots);
+    if (slot === undefined) return;
+    const all: readonly ServerName[] = ['rabbit', 'postgres', 'locks'];
+    const one = random.pick(all) ?? 'rabbit';
+    const from = random.chance(0.4) ? all : [one];
+    const [how, forMs] = [random.pick(cuts) ?? 'reset', random.between(300, 8_000)];
+    note(`${slot.name} is cut off from ${from.join(', ')} (${how}) for ${forMs} ms`);
+    slot.links.cut(from, how);
+    await sleep(forMs);
+    slot.links.heal();
+  },
+  broker: async (lab, random, note) => atOnce(lab, 'rabbit', random, note),
+  database: async (lab, random, note) => atOnce(lab, 'postgres', random, note),
+  'lock-service': async (lab, random, note) => {
+    const { locks } = lab.servers;
+    if (locks === undefined || random.chance(0.3)) return atOnce(lab, 'locks', random, note);
+    const forMs = random.between(200, 8_000);
+    if (random.chance(0.5)) {
+      note(`the lock service is killed, and comes back after ${forMs} ms`);
+      await locks.kill();
+      await sleep(forMs);
+      return locks.restart();
+    }
+    note(`the lock service stands still for ${forMs} ms`);
+    locks.pause();
+    await sleep(forMs);
+    locks.resume();
+  },
 };
 
-/** Which faults are known. */
-export const strikes = (name: FaultName): Fault | undefined => faults[name];
+/** A server that all replicas lose at once: it stands still, or all their connections break. */
+async function atOnce(lab: Lab, server: ServerName, random: Random, note: (what: string) => void): Promise<void> {
+  const running = lab.servers[server];
+  const forMs = random.between(200, 4_000);
+  if (running !== undefined && random.chance(0.4)) {
+    note(`${server} stands still for ${forMs} ms`);
+    running.pause();
+    await sleep(forMs);
+    running.resume();
+    return;
+  }
+  const how = random.pick(cuts) ?? 'reset';
+  note(`all replicas lose ${server} (${how}) for ${forMs} ms`);
+  for (const { links } of lab.slots) links.cut([server], how);
+  await sleep(forMs);
+  for (const { links } of lab.slots) links.heal();
+}
 
 /** Strikes with one fault after the other until the signal aborts; the last one is over then. */
 export async function haunt(
@@ -65,8 +110,8 @@ export async function haunt(
   const note = (what: string): void => history.add('fault', what);
   while (!signal.aborted) {
     await sleep(random.between(300, 2_500));
-    const fault = strikes(random.pick(names) ?? 'kill');
-    if (!signal.aborted) await fault?.(lab, random, note);
+    const fault = faults[random.pick(names) ?? 'kill'];
+    if (!signal.aborted) await fault(lab, random, note);
   }
 }
 

@@ -1,15 +1,6 @@
 import { parseArgs } from 'node:util';
 
-export const faultNames = [
-  'kill',
-  'stop',
-  'restart',
-  'partition',
-  'broker',
-  'database',
-  'lock-service',
-  'share',
-] as const;
+export const faultNames = ['kill', 'stop', 'restart', 'partition', 'broker', 'database', 'lock-service'] as const;
 export type FaultName = (typeof faultNames)[number];
 
 export const lockServices = ['file', 'redis', 'zookeeper'] as const;

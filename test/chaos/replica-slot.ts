@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { failpointVariable, traceVariable } from '../../src/dev/failpoints.ts';
 import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
+import type { Links } from './links.ts';
 import { processTree, signalQuietly } from '../support/process-tree.ts';
 
 export interface SlotOptions {
@@ -10,6 +11,7 @@ export interface SlotOptions {
   readonly logFile: string;
   readonly healthPort: number;
   readonly traceDir: string;
+  readonly links: Links;
 }
 
 /** What of a replica stands still: its main process, the helpers that it has, or all of it (its machine). */
@@ -18,6 +20,8 @@ export type Part = 'main' | 'helpers' | 'all';
 /** The place of one replica, in which processes follow one another. */
 export class ReplicaSlot {
   readonly name: string;
+  /** Its ways to the servers. */
+  readonly links: Links;
   /** How often the process died by SIGKILL, and how often it stood still. */
   kills = 0;
   freezes = 0;
@@ -29,6 +33,7 @@ export class ReplicaSlot {
 
   constructor(options: SlotOptions) {
     this.name = options.name;
+    this.links = options.links;
     this.#options = options;
   }
 
@@ -42,7 +47,7 @@ export class ReplicaSlot {
   }
 
   async start(failpoint?: string): Promise<void> {
-    const { traceDir, ...options } = this.#options;
+    const { traceDir, links: _links, ...options } = this.#options;
     const armed = failpoint === undefined ? {} : { [failpointVariable]: failpoint };
     this.#process = await startReplica({ ...options, environment: { [traceVariable]: traceDir, ...armed } });
   }

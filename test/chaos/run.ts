@@ -8,7 +8,7 @@ import { History } from './history.ts';
 import { judge } from './judge.ts';
 import { Known } from './known.ts';
 import { Lab } from './lab.ts';
-import { haunt, strikes, tendingOf } from './nemesis.ts';
+import { haunt, tendingOf } from './nemesis.ts';
 import type { ChaosOptions } from './options.ts';
 import { Random } from './random.ts';
 import { RowWatcher } from './row-watcher.ts';
@@ -39,7 +39,6 @@ export interface ChaosRun {
 
 /** Runs phases of traffic and faults, each with a judgement at its end; ends early where something is wrong. */
 export async function runChaos(options: ChaosOptions, { program, say }: ChaosRun): Promise<ChaosReport> {
-  for (const name of options.faults) if (strikes(name) === undefined) throw new Error(`--faults: ${name} is not known`);
   const dir = await makeTempDir('cinder-volume-aa-chaos-');
   const random = new Random(options.seed);
   const history = new History(dir);
