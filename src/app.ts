@@ -84,7 +84,8 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const serving = { config, version: RPC_VERSION, messaging, backends, ports, door, custody: custody.calls };
   const consumers = new Consumers({ ...serving, logs: log, tally: tally.tell, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
-  const looks = { config, tally, incarnation, db, coordinator, meet, backends, units, door, consuming };
+  const { reconciler } = custody;
+  const looks = { config, tally, incarnation, db, coordinator, meet, backends, units, door, reconciler, consuming };
   const http = createHttp({ ...looks, log: named('http') });
   const servers = [db, ...messaging.transports, coordinator, ...images.components];
   const parts: readonly Component[] = [

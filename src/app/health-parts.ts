@@ -11,6 +11,7 @@ import type { Logger } from '../log/logger.ts';
 import type { BackendUnit } from '../service/backend-unit.ts';
 import type { Backends } from '../service/backends.ts';
 import type { Door } from '../volume/door.ts';
+import type { Reconciler } from '../volume/reconcile.ts';
 import type { MeasuredCoordinator } from './measured-coordinator.ts';
 
 export interface HealthSources {
@@ -23,6 +24,7 @@ export interface HealthSources {
   readonly units: readonly BackendUnit[];
   readonly door: Door;
   readonly tally: TallyBoard;
+  readonly reconciler: Reconciler;
   /** Proves that every queue is consumed. */
   readonly consuming: (signal: AbortSignal) => Promise<Health>;
   readonly log: Logger;
@@ -49,7 +51,8 @@ export function createHttp(sources: HealthSources): HttpServer {
   });
 }
 
-function createMetrics({ door, coordinator, meet, units, tally }: HealthSources, loopDelay: EventLoopDelay): Metrics {
+function createMetrics(sources: HealthSources, loopDelay: EventLoopDelay): Metrics {
+  const { door, reconciler, coordinator, meet, units, tally } = sources;
   const jobs = (running: boolean): number =>
     door.status().filter(({ state }) => (state === 'running') === running).length;
   const metrics = new Metrics({
@@ -60,6 +63,7 @@ function createMetrics({ door, coordinator, meet, units, tally }: HealthSources,
     members: () => meet.members(),
     backends: () => units.map((unit) => ({ backend: unit.host, ready: unit.ready() })),
     shares: () => units.flatMap(sharesOf),
+    uncarried: () => reconciler.uncarried(),
     loopDelay: () => loopDelay.read(),
   });
   tally.read(metrics.count);

@@ -5,6 +5,7 @@ import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addDevCommand } from './dev-command.ts';
 import { addLockCommands } from './lock/lock-commands.ts';
+import { addRequestsCommands } from './requests-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
 import { addSnapshotCommands } from './snapshot-commands.ts';
 import { tellFailure } from './tell-failure.ts';
@@ -37,6 +38,7 @@ function buildProgram(io: CommandIo, finish: Finish): Command {
   addSnapshotCommands(program, io, finish);
   addServiceCommands(program, io, finish);
   addLockCommands(program, io, finish);
+  addRequestsCommands(program, io, finish);
   addDbCommands(program, io, finish);
   addConfigCommands(program, io, finish);
   addDevCommand(program, io, finish);

@@ -21,6 +21,8 @@ export interface MetricSources {
   members(): readonly { readonly meeting: 'meets' | 'apart' | 'unsure' }[];
   backends(): readonly { readonly backend: string; readonly ready: boolean }[];
   shares(): readonly ShareFigures[];
+  /** Rows that wait for somebody and that no request carries, as the last look found them. */
+  uncarried(): readonly { readonly type: string; readonly status: string }[];
   loopDelay(): LoopDelay;
 }
 
@@ -60,6 +62,7 @@ export class Metrics {
     this.#addMembers(sources);
     this.#addBackends(sources);
     this.#addShares(sources);
+    this.#addUncarried(sources);
     this.#addProcess(sources);
   }
 
@@ -115,6 +118,19 @@ export class Metrics {
     add('share_size_bytes', 'Size of a share.', ({ capacity }) => bytes(capacity?.totalGb));
     add('share_free_bytes', 'What is free on a share.', ({ capacity }) => bytes(capacity?.freeGb));
     add('share_provisioned_bytes', 'What is promised on a share.', ({ capacity }) => bytes(capacity?.provisionedGb));
+  }
+
+  #addUncarried(sources: MetricSources): void {
+    const help = 'Rows in a transitional status that no request carries; see cinder-volume-aa requests list.';
+    this.#labelled('rows_uncarried', help, ['type', 'status'], (set) => {
+      const counts = new Map<string, number>();
+      for (const { type, status } of sources.uncarried()) {
+        const labels = { type: type.toLowerCase(), status };
+        const count = (counts.get(`${type} ${status}`) ?? 0) + 1;
+        counts.set(`${type} ${status}`, count);
+        set(labels, count);
+      }
+    });
   }
 
   #addProcess(sources: MetricSources): void {

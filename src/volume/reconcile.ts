@@ -8,6 +8,7 @@ import type { Door } from './door.ts';
 import { LOST_REQUESTS, lostEntry } from './lost-requests.ts';
 import type { LostRequest } from './lost-requests.ts';
 import { readyBackends } from './ready-backends.ts';
+import { findUncarried, type Uncarried } from './uncarried.ts';
 
 const pageSize = 200;
 
@@ -33,8 +34,8 @@ export class Reconciler implements Component {
   readonly #door: Door;
   readonly #hooks: ReconcileHooks;
   readonly #loop: Loop;
-  /** Rows that were reported and not touched, so that each is reported once. */
-  #reported = new Set<string>();
+  /** Rows that nobody carries and that are not touched either; each is reported once. */
+  #uncarried: readonly Uncarried[] = [];
 
   constructor(options: CustodyOptions, door: Door, hooks: ReconcileHooks) {
     this.#options = options;
@@ -71,19 +72,23 @@ export class Reconciler implements Component {
       return;
     }
     const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
-    const stillReported = new Set<string>();
     for (const backend of backends) {
       for (const order of LOST_REQUESTS.filter(({ method }) => this.#door.serves(method))) {
-        await this.#takeUp(order, backend, { carried, stillReported, signal });
+        await this.#takeUp(order, backend, { carried, signal });
       }
     }
-    this.#reported = stillReported;
+    await this.#report(backends, carried);
+  }
+
+  /** As the last look found them. */
+  uncarried(): readonly Uncarried[] {
+    return this.#uncarried;
   }
 
   async #takeUp(
     order: LostRequest,
     backend: string,
-    look: { carried: ReadonlySet<string>; stillReported: Set<string>; signal: AbortSignal },
+    look: { carried: Set<string>; signal: AbortSignal },
   ): Promise<void> {
     let after: string | undefined;
     do {
@@ -92,8 +97,9 @@ export class Reconciler implements Component {
       const lost = rows.filter(({ id }) => !look.carried.has(`${order.type} ${id}`));
       const entries: NewEntry[] = [];
       for (const row of lost) {
-        if (await this.#isClear(order, row)) entries.push(this.#entry(order, backend, row));
-        else this.#reportOnce(order, row.id, look.stillReported);
+        if (!(await this.#isClear(order, row))) continue;
+        entries.push(this.#entry(order, backend, row));
+        look.carried.add(`${order.type} ${row.id}`);
       }
       await this.#journal(entries);
       after = rows.length < pageSize ? undefined : rows.at(-1)?.id;
@@ -136,12 +142,16 @@ export class Reconciler implements Component {
     return lostEntry(order, { backend, row, context, origin: 'reconcile', seen, isWhole: true });
   }
 
-  #reportOnce({ status }: LostRequest, id: string, stillReported: Set<string>): void {
-    stillReported.add(id);
-    if (this.#reported.has(id)) return;
-    this.#options.log.warn(
-      { volume_id: id, status },
-      'nobody carries this volume, and its row does not say what it is made from; reset its state or delete it',
-    );
+  async #report(backends: readonly string[], carried: ReadonlySet<string>): Promise<void> {
+    const { db, log, timings } = this.#options;
+    const look = { carried, olderThanMs: timings.reconcileOlderThanMs };
+    const found = await Promise.all(backends.map((backend) => findUncarried(db, { ...look, backend })));
+    const reported = new Set(this.#uncarried.map(({ id, status }) => `${id} ${status}`));
+    this.#uncarried = found.flat();
+    for (const { type, id, status, since, reason, command } of this.#uncarried) {
+      if (reported.has(`${id} ${status}`)) continue;
+      const fields = { [type === 'Volume' ? 'volume_id' : 'snapshot_id']: id, status, since, command };
+      log.warn(fields, `nobody carries this ${type.toLowerCase()}, and it is left alone: ${reason}`);
+    }
   }
 }

@@ -14,6 +14,11 @@ const quiet: MetricSources = {
     { backend: 'nfs2', ready: false },
   ],
   shares: () => [],
+  uncarried: () => [
+    { type: 'Volume', status: 'creating' },
+    { type: 'Volume', status: 'creating' },
+    { type: 'Snapshot', status: 'updating' },
+  ],
   loopDelay: () => ({ meanMs: 1, p99Ms: 20, maxMs: 250 }),
 };
 
@@ -57,6 +62,8 @@ describe('metrics', () => {
         'cinder_volume_aa_members{meeting="unsure"} 0',
         'cinder_volume_aa_backend_ready{backend="nfs1"} 1',
         'cinder_volume_aa_backend_ready{backend="nfs2"} 0',
+        'cinder_volume_aa_rows_uncarried{type="volume",status="creating"} 2',
+        'cinder_volume_aa_rows_uncarried{type="snapshot",status="updating"} 1',
         'cinder_volume_aa_event_loop_delay_seconds{of="max"} 0.25',
       ]),
     );

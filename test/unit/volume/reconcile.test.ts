@@ -80,9 +80,11 @@ describe('reconciliation', () => {
     const [careful] = await twoReplicas(false);
     await careful.custody.reconciler.turn(signal);
     expect(taken()).toEqual([]);
+    expect(careful.custody.reconciler.uncarried()).toMatchObject([{ type: 'Volume', id: 'v1', status: 'creating' }]);
     const [knowing] = await twoReplicas(true);
     await knowing.custody.reconciler.turn(signal);
     await eventually(() => world.status('v1') === 'available');
+    expect(knowing.custody.reconciler.uncarried()).toEqual([]);
   });
 
   it('does not take up the same state of a row again', async () => {
