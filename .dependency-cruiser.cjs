@@ -74,7 +74,7 @@ module.exports = {
       from: { path: '^src/', pathNot: ['^src/(main|app)[.]ts$', rooms('cli', 'dev', 'app')] },
       to: { path: ['^src/(main|app)[.]ts$', rooms('cli', 'dev', 'app')] },
     },
-    library(['knex', 'pg'], '^src/(db|dev|cli)/'),
+    library(['knex', 'pg', 'mysql2'], '^src/(db|dev|cli|coordination)/'),
     library(['amqplib'], '^src/rpc/'),
     library(['ioredis', 'node-zookeeper-client'], '^src/coordination/'),
     library(['fastify'], '^src/http/'),

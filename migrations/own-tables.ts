@@ -8,7 +8,7 @@ import type { Migration } from './migration.ts';
 export const ownTables: Migration = {
   name: '20260102-own-tables',
   scope: 'own',
-  statements: ({ own }) => [
+  postgres: ({ own }) => [
     `create table if not exists ${own('aa_incarnation')} (
   id varchar(64) primary key,
   host varchar(255) not null,
@@ -58,22 +58,89 @@ export const ownTables: Migration = {
   created_at timestamp not null
 )`,
   ],
+  mariadb: ({ own }) => ({
+    tables: [
+      table(
+        own('aa_incarnation'),
+        `id varchar(64) primary key,
+  host varchar(255) not null,
+  pid integer not null,
+  version varchar(64) not null,
+  serves text not null,
+  holds_probe tinyint(1) not null default 0,
+  started_at datetime(6) not null,
+  beat_at datetime(6) not null`,
+      ),
+      // `receipt`: which call put the row in. `checks`: how often a transaction has counted on the row as it is.
+      table(
+        own('aa_journal'),
+        `id bigint auto_increment primary key,
+  unique_id varchar(255) not null unique,
+  method varchar(255) not null,
+  version varchar(64) not null,
+  backend varchar(255) not null,
+  args longtext not null,
+  context longtext not null,
+  resource_type varchar(64) not null,
+  resource_id varchar(255) not null,
+  origin varchar(16) not null,
+  owner varchar(64),
+  claim integer not null default 0,
+  notes longtext not null default ('{}'),
+  received_at datetime(6) not null,
+  claimed_at datetime(6),
+  finished_at datetime(6),
+  outcome varchar(16),
+  detail text,
+  receipt varchar(36) not null,
+  checks bigint not null default 0,
+  index aa_journal_by_backend (finished_at, backend, id),
+  index aa_journal_owned (owner, finished_at)`,
+      ),
+      table(
+        own('aa_fence'),
+        `name varchar(255) primary key,
+  token bigint not null,
+  minted_at datetime(6) not null,
+  checks bigint not null default 0,
+  index aa_fence_minted (minted_at)`,
+      ),
+      table(
+        own('aa_outbox'),
+        `id bigint auto_increment primary key,
+  unique_id varchar(255) not null unique,
+  owner varchar(64) not null,
+  kind varchar(16) not null,
+  topic varchar(255) not null,
+  server varchar(255),
+  payload longtext not null,
+  created_at datetime(6) not null`,
+      ),
+    ],
+  }),
 };
+
+/** MariaDB compares texts without regard to case unless told otherwise. */
+const table = (name: string, columns: string): string =>
+  `create table if not exists ${name} (\n  ${columns}\n) engine=InnoDB default charset=utf8mb4 collate=utf8mb4_bin`;
 
 /** Which backends a run of a process serves (a JSON list of `host@backend` or `cluster@backend`): who must exclude whom. */
 export const servedBackends: Migration = {
   name: '20260103-served-backends',
   scope: 'own',
-  statements: ({ own }) => [
+  postgres: ({ own }) => [
     `alter table ${own('aa_incarnation')} add column if not exists serves text not null default '[]'`,
   ],
+  // There the table has had this and the next column from the start.
+  mariadb: () => ({ tables: [] }),
 };
 
 /** Whether a run of a process holds the lock in its own name by which others see that it and they exclude one another. */
 export const heldProbes: Migration = {
   name: '20260104-held-probes',
   scope: 'own',
-  statements: ({ own }) => [
+  postgres: ({ own }) => [
     `alter table ${own('aa_incarnation')} add column if not exists holds_probe boolean not null default false`,
   ],
+  mariadb: () => ({ tables: [] }),
 };

@@ -1,4 +1,4 @@
-import { identifier, nowSql } from './dialect.ts';
+import { identifier, type Dialect } from './dialect.ts';
 import { now } from './ports/resources.ts';
 import type { Binding, Session } from './session.ts';
 
@@ -24,7 +24,7 @@ export async function compareAndSet(
   expected: object = {},
   guard: Guard = { sql: '', bindings: [], condition: '' },
 ): Promise<number> {
-  const set = assignments({ updated_at: now, ...changes });
+  const set = assignments({ updated_at: now, ...changes }, session.dialect);
   const where = conditions(expected as Values);
   const { count } = await session.write(
     `${guard.sql}update ${identifier(table)} set ${set.sql}
@@ -40,15 +40,15 @@ export async function insertRow(session: Session, table: string, defaults: Value
   const bindings = values.flatMap(([, value]) => (value === now ? [] : [binding(value)]));
   await session.write(
     `insert into ${identifier(table)} (${values.map(([column]) => identifier(column)).join(', ')})
-     values (${values.map(([, value]) => placeholder(value)).join(', ')})`,
+     values (${values.map(([, value]) => placeholder(value, session.dialect)).join(', ')})`,
     bindings,
   );
 }
 
-function assignments(values: Values): { sql: string; bindings: readonly Binding[] } {
+function assignments(values: Values, dialect: Dialect): { sql: string; bindings: readonly Binding[] } {
   const entries = Object.entries(values).filter(([, value]) => value !== undefined);
   return {
-    sql: entries.map(([column, value]) => `${identifier(column)} = ${placeholder(value)}`).join(', '),
+    sql: entries.map(([column, value]) => `${identifier(column)} = ${placeholder(value, dialect)}`).join(', '),
     bindings: entries.flatMap(([, value]) => (value === now ? [] : [binding(value)])),
   };
 }
@@ -70,7 +70,7 @@ function condition(column: string, values: readonly unknown[]): { sql: string; b
   return { sql: tests.length === 0 ? 'false' : `(${tests.join(' or ')})`, bindings: given };
 }
 
-const placeholder = (value: unknown): string => (value === now ? nowSql : '?');
+const placeholder = (value: unknown, dialect: Dialect): string => (value === now ? dialect.now : '?');
 
 function binding(value: unknown): Binding {
   if (value === null || ['string', 'number', 'boolean', 'bigint'].includes(typeof value)) return value as Binding;

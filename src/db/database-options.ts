@@ -20,6 +20,8 @@ export interface DatabaseOptions {
   readonly statementTimeoutMs?: number;
   /** How long a transaction may lie idle (its process is frozen) before the server undoes it. */
   readonly idleTransactionMs?: number;
+  /** What a node of a Galera cluster waits for beside what reads need (bits of `wsrep_sync_wait`). */
+  readonly wsrepSyncWait?: number;
   /** Upstream's `no_snapshot_gb_quota`. */
   readonly noSnapshotGbQuota?: boolean;
   /** False: the start neither makes our own tables nor asks whether Cinder's are there. */
@@ -42,6 +44,7 @@ export const databaseDefaults = {
   conflictRetryMaxMs: 2_000,
   statementTimeoutMs: 60_000,
   idleTransactionMs: 10_000,
+  wsrepSyncWait: 0,
   noSnapshotGbQuota: false,
   prepareSchema: true,
   log: silentLogger,

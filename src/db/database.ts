@@ -25,17 +25,31 @@ export interface Database extends Component, Repositories {
   time(): Promise<Timestamp>;
 }
 
+/** An error of the server's own. */
+export interface ServerAnswer {
+  /** PostgreSQL's SQLSTATE, MariaDB's error number. */
+  readonly code: string;
+  /**
+   * - `conflict`: victim of a deadlock or of another transaction, undone.
+   * - `loss`: the connection is no more; what it was about may be done.
+   * - `idle-too-long`: a loss as well, of a transaction that was undone before any commit.
+   * - `in-doubt`: the server cannot say whether it is done.
+   * - `denied`: the user may not. `refusal`: anything else, nothing was done.
+   */
+  readonly means: 'conflict' | 'loss' | 'idle-too-long' | 'in-doubt' | 'denied' | 'refusal';
+}
+
 /** The database is away, answered with an error of its own, or its answer got lost (`outcome: 'unknown'`). */
 export class DatabaseError extends AppError {
   readonly code = 'DATABASE';
-  /** The server's SQLSTATE, where it gave one. */
-  readonly sqlState: string | undefined;
+  /** Undefined: the server said nothing. */
+  readonly answer: ServerAnswer | undefined;
   constructor(
     message: string,
-    options: ErrorOptions & { outcome: 'not-started' | 'failed' | 'unknown'; sqlState?: string },
+    options: ErrorOptions & { outcome: 'not-started' | 'failed' | 'unknown'; answer?: ServerAnswer | undefined },
   ) {
     super(message, options);
-    this.sqlState = options.sqlState;
+    this.answer = options.answer;
   }
 }
 

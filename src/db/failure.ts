@@ -1,5 +1,7 @@
 import { messageOf, toError, type Outcome } from '../kernel/errors.ts';
 import { DatabaseError } from './database.ts';
+import { mariadbAnswer } from './mariadb/answer.ts';
+import { postgresAnswer } from './postgres/answer.ts';
 
 /** What was under way when something was thrown; it decides what a lost connection means. */
 export type Stage =
@@ -15,36 +17,28 @@ const effect: Readonly<Record<Stage, Outcome>> = { connect: 'not-started', undon
 /** Makes a `DatabaseError` of what driver, pool or server threw. Other errors (of `work`) are handed on as they are. */
 export function databaseError(thrown: unknown, stage: Stage): DatabaseError {
   if (thrown instanceof DatabaseError) return thrown;
-  const sqlState = sqlStateOf(thrown);
-  const answered = sqlState !== undefined && (!isLoss(sqlState) || sqlState === idleTooLong);
+  const answer = thrown instanceof Error ? (postgresAnswer(thrown) ?? mariadbAnswer(thrown)) : undefined;
+  // An answer says that the statement was undone; without one, or with one that may be late, only the stage tells.
+  const undone = answer !== undefined && answer.means !== 'loss' && answer.means !== 'in-doubt';
   return new DatabaseError(`database: ${messageOf(thrown)}`, {
     cause: toError(thrown),
-    // An answer says that the statement was undone; without one only the stage tells.
-    outcome: answered && stage === 'commit' ? 'failed' : effect[stage],
-    ...(sqlState === undefined ? {} : { sqlState }),
+    outcome: undone && stage === 'commit' ? 'failed' : effect[stage],
+    answer,
   });
 }
 
-/** The server has undone a transaction that lay idle too long, before any commit: a loss with a certain outcome. */
-const idleTooLong = '25P03';
-
 /** The victim of a deadlock or of a conflict: undone by the server, and worth another try as it stands. */
 export function isConflict(error: unknown): boolean {
-  return error instanceof DatabaseError && ['40001', '40P01', '55P03'].includes(error.sqlState ?? '');
+  return error instanceof DatabaseError && error.answer?.means === 'conflict';
+}
+
+/** The connection is no more. */
+export function isLoss(error: DatabaseError): boolean {
+  return error.answer === undefined || ['loss', 'idle-too-long'].includes(error.answer.means);
 }
 
 /** The connection went, and it is certain that nothing was done: a new connection may try. */
 export function isHarmlessLoss(error: unknown): boolean {
   if (!(error instanceof DatabaseError) || error.outcome === 'unknown') return false;
-  return error.sqlState === undefined ? error.outcome === 'failed' : isLoss(error.sqlState);
-}
-
-/** SQLSTATEs after which the connection is no more: connection exceptions, shutdown, time-outs of an idle session. */
-function isLoss(sqlState: string): boolean {
-  return sqlState.startsWith('08') || sqlState.startsWith('57P') || sqlState === idleTooLong;
-}
-
-function sqlStateOf(thrown: unknown): string | undefined {
-  if (!(thrown instanceof Error) || !('code' in thrown) || !('severity' in thrown)) return undefined;
-  return typeof thrown.code === 'string' && /^[0-9A-Z]{5}$/.test(thrown.code) ? thrown.code : undefined;
+  return error.answer === undefined ? error.outcome === 'failed' : isLoss(error);
 }

@@ -1,10 +1,10 @@
+import { setMaxListeners } from 'node:events';
 import { delay } from '../kernel/abort.ts';
 import type { Health } from '../kernel/component.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { DatabaseError, type Database, type Repositories } from './database.ts';
-import { nowSql } from './dialect.ts';
 import type { Timestamp } from '../domain/rows.ts';
-import type { ConnectionTarget } from './database-url.ts';
+import type { ConnectionTarget } from './connection-target.ts';
 import type { CompiledDatabaseOptions } from './database-options.ts';
 import type { OwnNames } from './own-names.ts';
 import { PoolSession } from './pool-session.ts';
@@ -26,6 +26,8 @@ export class PoolDatabase implements Database {
 
   constructor(options: CompiledDatabaseOptions, target: ConnectionTarget, names: OwnNames) {
     this.#options = options;
+    // Each transaction that waits to be tried again listens.
+    setMaxListeners(0, this.#stopping.signal);
     this.#names = names;
     this.#pool = new Pool({ ...options, target });
     const retry = { maxRetries: options.conflictRetries, initialMs: 20, maxMs: options.conflictRetryMaxMs };
@@ -60,7 +62,7 @@ export class PoolDatabase implements Database {
   }
 
   async time(): Promise<Timestamp> {
-    const [row] = await this.#session.read<{ now: Timestamp }>(`select ${nowSql} as now`);
+    const [row] = await this.#session.read<{ now: Timestamp }>(`select ${this.#pool.dialect.now} as now`);
     if (row === undefined) throw new DatabaseError('the database gave no time', { outcome: 'not-started' });
     return row.now;
   }
@@ -129,7 +131,7 @@ export class PoolDatabase implements Database {
   /** Only what says that the server is away; a statement that it refused shows that it is there. */
   #observe(error: DatabaseError | undefined): void {
     if (this.#stopping.signal.aborted) return;
-    if (error === undefined || error.sqlState === undefined) this.#lastError = error?.message;
+    if (error === undefined || error.answer === undefined) this.#lastError = error?.message;
   }
 
   async #untilAnswers(signal: AbortSignal): Promise<void> {

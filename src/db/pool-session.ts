@@ -1,6 +1,8 @@
 import { delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
+import { toError } from '../kernel/errors.ts';
 import { DatabaseError } from './database.ts';
+import type { Dialect } from './dialect.ts';
 import { isConflict, isHarmlessLoss } from './failure.ts';
 import type { Pool, PooledConnection } from './pool.ts';
 import type { Binding, Session, Written } from './session.ts';
@@ -18,6 +20,8 @@ export interface RetryOptions {
  * all dead after the server's restart). What may have been committed is never tried again here.
  */
 export class PoolSession implements Session {
+  readonly dialect: Dialect;
+  readonly inTransaction = false;
   readonly #pool: Pool;
   readonly #retry: RetryOptions;
   readonly #stopping: AbortSignal;
@@ -30,6 +34,7 @@ export class PoolSession implements Session {
     stopping: AbortSignal,
     observe: (error: DatabaseError | undefined) => void,
   ) {
+    this.dialect = pool.dialect;
     this.#pool = pool;
     this.#retry = retry;
     this.#stopping = stopping;
@@ -51,16 +56,16 @@ export class PoolSession implements Session {
 
   async #transaction<T>(connection: PooledConnection, work: (session: Session) => Promise<T>): Promise<T> {
     await this.#pool.run(connection, 'undone', 'begin');
+    const session = new TransactionSession(this.#pool, connection);
     let result: T;
     try {
-      result = await work(new TransactionSession(this.#pool, connection));
+      result = await work(session);
+      session.assertWhole();
     } catch (error) {
       await this.#rollback(connection);
       throw error;
     }
-    const { command } = await this.#pool.run(connection, 'commit', 'commit');
-    // A statement had failed and `work` went on as if it had not.
-    if (command !== 'COMMIT') throw new DatabaseError('the transaction was undone', { outcome: 'failed' });
+    await this.#pool.run(connection, 'commit', 'commit');
     return result;
   }
 
@@ -108,12 +113,20 @@ export class PoolSession implements Session {
   }
 }
 
-/** The statements of one transaction: none of them has an effect before the commit. */
+/**
+ * The statements of one transaction: none of them has an effect before the commit. After one that failed there is no
+ * other, and no commit, even if `work` went on: MariaDB would keep what came before it, or, where it has undone a
+ * deadlock's victim, what comes after it.
+ */
 class TransactionSession implements Session {
+  readonly dialect: Dialect;
+  readonly inTransaction = true;
   readonly #pool: Pool;
   readonly #connection: PooledConnection;
+  #failure: Error | undefined;
 
   constructor(pool: Pool, connection: PooledConnection) {
+    this.dialect = pool.dialect;
     this.#pool = pool;
     this.#connection = connection;
   }
@@ -122,8 +135,19 @@ class TransactionSession implements Session {
     return (await this.write<R>(sql, bindings)).rows;
   }
 
-  write<R = never>(sql: string, bindings?: readonly Binding[]): Promise<Written<R>> {
-    return this.#pool.run<R>(this.#connection, 'undone', sql, bindings);
+  async write<R = never>(sql: string, bindings?: readonly Binding[]): Promise<Written<R>> {
+    this.assertWhole();
+    try {
+      return await this.#pool.run<R>(this.#connection, 'undone', sql, bindings);
+    } catch (error) {
+      this.#failure ??= toError(error);
+      throw error;
+    }
+  }
+
+  /** Throws what the first failed statement threw. */
+  assertWhole(): void {
+    if (this.#failure !== undefined) throw this.#failure;
   }
 
   atomically<T>(work: (session: Session) => Promise<T>): Promise<T> {

@@ -1,26 +1,11 @@
 import knexModule, { type Knex } from 'knex';
-import pg from 'pg';
-import type { Logger } from '../log/logger.ts';
-import type { ConnectionTarget } from './database-url.ts';
-import { databaseError, type Stage } from './failure.ts';
+import type { Dialect } from './dialect.ts';
+import type { Driver } from './driver.ts';
+import { databaseError, isLoss, type Stage } from './failure.ts';
+import { mariadbDriver } from './mariadb/driver.ts';
+import type { PoolOptions } from './pool-options.ts';
+import { postgresDriver } from './postgres/driver.ts';
 import type { Binding, Written } from './session.ts';
-
-export interface PoolOptions {
-  readonly target: ConnectionTarget;
-  /** Connections that are kept; 0: as many as there are. */
-  readonly maxPoolSize: number;
-  /** Connections beyond; -1: no limit. */
-  readonly maxOverflow: number;
-  /** Age at which a connection is replaced; negative: never. */
-  readonly recycleMs: number;
-  /** How long to wait for a free connection. */
-  readonly poolTimeoutMs: number;
-  /** How long one statement may take before it is given up and its connection closed. */
-  readonly statementTimeoutMs: number;
-  /** After this long without a statement the server undoes a transaction: a frozen replica blocks nobody for longer. */
-  readonly idleTransactionMs: number;
-  readonly log: Logger;
-}
 
 /** What is used of the connections that the options allow: more would only wait for each other in the server. */
 const mostConnections = 20;
@@ -30,26 +15,29 @@ export interface PooledConnection {
   __knex__disposed?: unknown;
 }
 
-interface Answer<R> extends Written<R> {
-  /** The server's word for what it did; `ROLLBACK` also as the answer to a commit of what had failed. */
-  readonly command: string;
-}
-
 /** The part of knex's client that hands out connections. */
 interface ConnectionSource {
   acquireConnection(): Promise<PooledConnection>;
   releaseConnection(connection: PooledConnection): Promise<void>;
+  /** What the driver knows without asking the server. */
+  validateConnection(connection: PooledConnection): boolean;
 }
+
+const drivers: Readonly<Record<Dialect['name'], Driver>> = { postgres: postgresDriver, mariadb: mariadbDriver };
 
 /** knex's pool, and one statement on one of its connections. */
 export class Pool {
+  readonly dialect: Dialect;
+  readonly #driver: Driver;
   readonly #knex: Knex;
   readonly #timeoutMs: number;
 
   constructor(options: PoolOptions) {
-    this.#knex = knexModule.knex(knexConfig(options));
+    this.#driver = drivers[options.target.dialect];
+    this.dialect = this.#driver.dialect;
+    this.#knex = knexModule.knex(knexConfig(options, this.#driver));
     // Somewhat more than the server's own limit, whose answer says more than silence.
-    this.#timeoutMs = options.statementTimeoutMs + 5_000;
+    this.#timeoutMs = Math.min(options.statementTimeoutMs + 5_000, options.target.readTimeoutMs ?? Infinity);
   }
 
   /** @throws DatabaseError with the outcome `not-started` */
@@ -68,6 +56,7 @@ export class Pool {
   /** Never to be used again: the pool closes it instead of handing it out. */
   spoil(connection: PooledConnection, reason: unknown): void {
     connection.__knex__disposed ??= reason;
+    this.#driver.abandon(connection);
   }
 
   /** @throws DatabaseError whose outcome follows from `stage` */
@@ -76,17 +65,19 @@ export class Pool {
     stage: Stage,
     sql: string,
     bindings: readonly Binding[] = [],
-  ): Promise<Answer<R>> {
+  ): Promise<Written<R>> {
     // Known to be broken already: nothing is sent, so a commit has certainly not happened.
-    const broken = connection.__knex__disposed !== undefined;
+    const effective = this.#isBroken(connection) ? 'undone' : stage;
     try {
-      const statement = this.#knex.raw(sql, bindings.map(storable) as Knex.RawBinding[]);
+      const statement = this.#knex.raw(
+        sql,
+        bindings.map((binding) => this.#driver.storable(binding)) as Knex.RawBinding[],
+      );
       const result: unknown = await statement.connection(connection).timeout(this.#timeoutMs);
-      const { rows, rowCount, command } = result as { rows?: R[]; rowCount?: number | null; command?: string };
-      return { rows: rows ?? [], count: rowCount ?? 0, command: command ?? '' };
+      return this.#driver.written(result) as Written<R>;
     } catch (thrown) {
-      const error = databaseError(thrown, broken ? 'undone' : stage);
-      if (error.sqlState === undefined) this.spoil(connection, error);
+      const error = databaseError(thrown, effective);
+      if (isLoss(error)) this.spoil(connection, error);
       throw error;
     }
   }
@@ -95,78 +86,32 @@ export class Pool {
     await this.#knex.destroy();
   }
 
+  #isBroken(connection: PooledConnection): boolean {
+    return connection.__knex__disposed !== undefined || !this.#source().validateConnection(connection);
+  }
+
   #source(): ConnectionSource {
     return this.#knex.client as ConnectionSource;
   }
 }
 
-/** PostgreSQL's text cannot hold U+0000; a message that carries one must not stop the statement that records it. */
-function storable(binding: Binding): unknown {
-  if (typeof binding === 'string') return binding.replaceAll('\0', '\uFFFD');
-  if (typeof binding === 'bigint') return String(binding);
-  return Array.isArray(binding) ? binding.map(storable) : binding;
-}
-
-function knexConfig(options: PoolOptions): Knex.Config {
+function knexConfig(options: PoolOptions, driver: Driver): Knex.Config {
   const kept = options.maxPoolSize === 0 ? mostConnections : options.maxPoolSize;
   const max = options.maxOverflow < 0 ? mostConnections : Math.min(mostConnections, kept + options.maxOverflow);
   const log = (text: unknown): void => options.log.debug({ knex: String(text) }, 'database driver');
+  const config = driver.config(options);
   return {
-    client: 'pg',
-    // Spares a query per pool: knex would look for features that are not used here.
-    version: '14',
-    connection: () => driverConfig(options),
+    ...config,
     acquireConnectionTimeout: options.poolTimeoutMs,
     pool: {
+      ...config.pool,
       min: 0,
       max: Math.max(1, max),
       idleTimeoutMillis: 60_000,
       createTimeoutMillis: options.target.connectTimeoutMs + 1_000,
       propagateCreateError: true,
-      afterCreate: (connection: pg.Client, done: (error: Error | null, connection: pg.Client) => void) =>
-        connection.query(sessionSettings(options), (error: Error | null) => done(error, connection)),
       ...(options.recycleMs < 0 ? {} : { maxConnectionLifetimeMillis: options.recycleMs }),
     },
     log: { warn: log, error: log, deprecate: log, debug: log },
   } as Knex.Config;
-}
-
-function driverConfig({ target, statementTimeoutMs }: PoolOptions): pg.ClientConfig {
-  return {
-    host: target.host,
-    port: target.port,
-    database: target.database,
-    ...(target.user === undefined ? {} : { user: target.user }),
-    ...(target.password === undefined ? {} : { password: target.password }),
-    ssl: target.ssl,
-    application_name: target.applicationName,
-    connectionTimeoutMillis: target.connectTimeoutMs,
-    statement_timeout: statementTimeoutMs,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    types: { getTypeParser },
-  };
-}
-
-/** What statements count on, whatever the server's or the role's defaults are. */
-function sessionSettings({ idleTransactionMs }: PoolOptions): string {
-  return [
-    `set datestyle = 'ISO, YMD'`,
-    `set timezone = 'UTC'`,
-    `set idle_in_transaction_session_timeout = ${idleTransactionMs}`,
-    `set session characteristics as transaction isolation level read committed`,
-  ].join('; ');
-}
-
-type TypeId = Parameters<typeof pg.types.getTypeParser>[0];
-
-/** Timestamps stay texts, always with six digits; all else is the driver's own reading (bigint: a decimal string). */
-function getTypeParser(oid: TypeId, format?: 'text' | 'binary'): (value: string) => unknown {
-  if (oid === pg.types.builtins.TIMESTAMP) return withMicroseconds;
-  return pg.types.getTypeParser(oid, format ?? 'text') as (value: string) => unknown;
-}
-
-function withMicroseconds(text: string): string {
-  const [seconds = '', fraction = ''] = text.split('.');
-  return `${seconds}.${fraction.padEnd(6, '0')}`;
 }

@@ -28,7 +28,7 @@ export interface SyncResult {
 export function syncDatabase(url: string, options: SyncOptions = {}): Promise<SyncResult> {
   return withSession(url, options, async (session, schema) => {
     const names = ownNames(schema);
-    const { upstreamOwned, cinder } = await schemaState(session, names);
+    const { upstreamOwned, cinder } = await schemaState(session, names, schema);
     // Tables that nobody's migrations account for are somebody's all the same: nothing is laid over them.
     const ofCinder = upstreamOwned || cinder ? [] : await migrate(session, names, schema, 'cinder');
     return { upstreamOwned, applied: [...ofCinder, ...(await migrate(session, names, schema, 'own'))] };
@@ -44,7 +44,7 @@ export interface CheckResult {
 /** `db check`: what is missing. Changes nothing. */
 export function checkDatabase(url: string, options: SyncOptions = {}): Promise<CheckResult> {
   return withSession(url, options, async (session, schema) => {
-    const state = await schemaState(session, ownNames(schema));
+    const state = await schemaState(session, ownNames(schema), schema);
     return {
       upstreamOwned: state.upstreamOwned,
       problems: [
@@ -68,6 +68,7 @@ async function withSession<T>(
     poolTimeoutMs: 30_000,
     statementTimeoutMs: 120_000,
     idleTransactionMs: 60_000,
+    wsrepSyncWait: 0,
     log: options.log ?? silentLogger,
   });
   const retry = { maxRetries: 5, initialMs: 100, maxMs: 2_000 };

@@ -111,6 +111,6 @@ export class CallCustody {
 
 /** A refusal by the database's own rules is definite: it would be refused again. */
 function isUndecided(thrown: unknown): boolean {
-  if (thrown instanceof DatabaseError) return thrown.outcome === 'unknown' || thrown.sqlState === undefined;
+  if (thrown instanceof DatabaseError) return thrown.outcome === 'unknown' || thrown.answer === undefined;
   return thrown instanceof AppError && thrown.outcome === 'unknown';
 }

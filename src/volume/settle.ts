@@ -58,7 +58,7 @@ function commit({ db, owner, claim, settlement, worked }: SettleOptions): Promis
 
 /** The steps are done and the locks are ours: a database that is away for a moment is no reason to do them again. */
 function isUnanswered(error: unknown): boolean {
-  return error instanceof DatabaseError && (error.outcome === 'unknown' || error.sqlState === undefined);
+  return error instanceof DatabaseError && (error.outcome === 'unknown' || error.answer === undefined);
 }
 
 async function isCommitted({ db, claim, signal }: SettleOptions, backoff: Backoff): Promise<boolean> {

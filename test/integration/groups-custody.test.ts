@@ -39,7 +39,7 @@ describe('a replica that is killed in the middle of a group', () => {
     dir = await makeTempDir();
     share = join(dir, 'share');
     await mkdir(share);
-    fixture = await startFixture();
+    fixture = await startFixture('postgres');
     const rabbit = await sharedRabbit();
     const program = join(await buildOnce(), 'src/main.js');
     start = async (host) => {

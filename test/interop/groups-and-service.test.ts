@@ -37,7 +37,7 @@ describe.skipIf(leaveOutPython('cinder', 'psycopg2'))("Cinder's own client", () 
     share = join(dir, 'share');
     logFile = join(dir, 'replica.log');
     await mkdir(share);
-    fixture = await startFixture();
+    fixture = await startFixture('postgres');
     const rabbit = await sharedRabbit();
     const healthPort = await freePort();
     const configFile = join(dir, 'cinder.conf');

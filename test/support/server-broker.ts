@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { build, type Build } from './build.ts';
 import { startEtcd } from './etcd-server.ts';
-import { startMariadb } from './mariadb-server.ts';
+import { startMariadb, type MariadbServer } from './mariadb-server.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRabbit, type RabbitServer } from './rabbit-server.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
@@ -10,6 +10,7 @@ import { startZookeeper, type ZookeeperServer } from './zookeeper-server.ts';
 
 /** What a test is told of a part of a common server. */
 export interface Shares {
+  'mariadb-database': { readonly url: string };
   postgres: { readonly url: string };
   rabbit: { readonly url: string; readonly vhost: string; readonly adminUrl: string };
   redis: { readonly url: string };
@@ -65,6 +66,8 @@ export class ServerBroker {
     switch (name) {
       case 'postgres':
         return { url: await (await this.#postgres()).createDatabase(part) };
+      case 'mariadb-database':
+        return { url: await (await this.#mariadb()).createDatabase(part) };
       case 'rabbit': {
         const { url, admin } = await this.#rabbit();
         await admin.createVhost(part);
@@ -90,7 +93,7 @@ export class ServerBroker {
   #redis = (): Promise<RedisServer> => this.#once('redis', startRedis);
   #zookeeper = (): Promise<ZookeeperServer> => this.#once('zookeeper', startZookeeper);
   #etcd = (): Promise<TestServer> => this.#once('etcd', startEtcd);
-  #mariadb = (): Promise<TestServer> =>
+  #mariadb = (): Promise<MariadbServer> =>
     this.#once('mariadb', () => startMariadb({ settings: ['--plugin-load-add=metadata_lock_info'] }));
 
   #once<T extends TestServer>(name: ShareName, start: () => Promise<T>): Promise<T> {

@@ -11,6 +11,9 @@ import type { ShareName, Shares } from './server-broker.ts';
 /** An empty PostgreSQL database of one's own. */
 export const sharedPostgres = (): Promise<Shares['postgres']> => requestShare('postgres');
 
+/** An empty MariaDB database of one's own. */
+export const sharedMariadbDatabase = (): Promise<Shares['mariadb-database']> => requestShare('mariadb-database');
+
 /** An empty vhost of one's own, and the management interface. */
 export async function sharedRabbit(): Promise<Shares['rabbit'] & { readonly admin: RabbitAdmin }> {
   const share = await requestShare('rabbit');

@@ -1,4 +1,4 @@
-import { agoSql, beginsWith } from '../dialect.ts';
+import { beginsWith, type Dialect } from '../dialect.ts';
 import type { VolumeFilter } from '../ports/resources.ts';
 import type { Binding } from '../session.ts';
 
@@ -17,14 +17,14 @@ export function ofBackend(backend: string, columns: readonly string[] = ['v.host
  * The filter as ` and …`, with order and limit, for the rows `row` (an alias; its volume's alias is `v`). A row's age
  * counts from its last change.
  */
-export function filtered(row: 'v' | 's', filter: VolumeFilter): Condition {
+export function filtered(row: 'v' | 's', filter: VolumeFilter, { ago, anyOf }: Dialect): Condition {
   const parts: Condition[] = [];
   if (filter.backend !== undefined) parts.push(ofBackend(filter.backend));
   if (filter.statuses !== undefined) {
-    parts.push({ sql: `${row}.status = any(?::text[])`, bindings: [filter.statuses] });
+    parts.push({ sql: anyOf(`${row}.status`), bindings: [filter.statuses] });
   }
   if (filter.olderThanMs !== undefined) {
-    parts.push({ sql: `coalesce(${row}.updated_at, ${row}.created_at) < ${agoSql}`, bindings: [filter.olderThanMs] });
+    parts.push({ sql: `coalesce(${row}.updated_at, ${row}.created_at) < ${ago}`, bindings: [filter.olderThanMs] });
   }
   if (filter.after !== undefined) parts.push({ sql: `${row}.id > ?`, bindings: [filter.after] });
   return {

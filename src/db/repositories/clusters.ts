@@ -1,5 +1,5 @@
 import type { Cluster, Service } from '../../domain/rows.ts';
-import { nowSql } from '../dialect.ts';
+import { identifier } from '../dialect.ts';
 import type { ClusterRepository, ServiceChanges } from '../ports/services.ts';
 import type { Session } from '../session.ts';
 import { ofBackend } from './backend-filter.ts';
@@ -16,10 +16,11 @@ export class Clusters implements ClusterRepository {
   }
 
   async ensure(name: string, binary: string, from: Service): Promise<Cluster> {
+    const { now, unlessDuplicate } = this.#session.dialect;
     await this.#session.write(
       `insert into clusters (created_at, deleted, name, "binary", race_preventer, disabled, replication_status,
          active_backend_id, frozen)
-       values (${nowSql}, false, ?, ?, 0, ?, ?, ?, ?) on conflict (name, "binary", race_preventer) do nothing`,
+       values (${now}, false, ?, ?, 0, ?, ?, ?, ?) ${unlessDuplicate('name, "binary", race_preventer')}`,
       [name, binary, from.disabled, from.replication_status, from.active_backend_id, from.frozen ?? false],
     );
     const cluster = await this.get(name, binary);
@@ -35,7 +36,7 @@ export class Clusters implements ClusterRepository {
   async update(name: string, binary: string, changes: ServiceChanges): Promise<void> {
     const { sql, bindings } = assignments(changes);
     await this.#session.write(
-      `update clusters set ${sql}updated_at = ${nowSql}
+      `update clusters set ${sql}updated_at = ${this.#session.dialect.now}
        where name = ? and "binary" = ? and deleted = false`,
       [...bindings, name, binary],
     );
@@ -58,7 +59,7 @@ async function includeTable(tx: Session, table: string, host: string, clusterNam
   // The cache's table alone has neither of the columns.
   const soft = table !== 'image_volume_cache_entries';
   const { count } = await tx.write(
-    `update ${table} set cluster_name = ?::text || substr(host, char_length(?::text) + 1)${soft ? `, updated_at = ${nowSql}` : ''}
+    `update ${identifier(table)} set cluster_name = ? || substr(host, char_length(?) + 1)${soft ? `, updated_at = ${tx.dialect.now}` : ''}
      where ${sql}${soft ? ' and deleted = false' : ''}`,
     [clusterName, host, ...bindings],
   );

@@ -1,3 +1,4 @@
+import { custodyOf } from '../custody-of.ts';
 import type { Repositories } from '../database.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { Session } from '../session.ts';
@@ -34,7 +35,7 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     fence,
     outbox: new Outbox(session, options.names),
     incarnations: new Incarnations(session, options.names),
-    volumes: new Volumes(session, fence),
+    volumes: new Volumes(session, custodyOf(session.dialect, options.names), fence),
     snapshots: new Snapshots(session),
     volumeTypes: new VolumeTypes(session),
     attachments: new Attachments(session),
@@ -46,7 +47,7 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     quotas: new Quotas(session, options.snapshotsTakeGigabytes),
     workers: new Workers(session),
     messages: new Messages(session),
-    services: new Services(session),
+    services: new Services(session, options.names),
     clusters: new Clusters(session),
   };
 }

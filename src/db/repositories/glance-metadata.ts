@@ -1,4 +1,3 @@
-import { nowSql } from '../dialect.ts';
 import type { GlanceMetadataRepository, GlanceOwner } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 import type { KeyValues } from './metadata.ts';
@@ -13,7 +12,7 @@ export class GlanceMetadata implements GlanceMetadataRepository {
   async of(owner: GlanceOwner): Promise<KeyValues> {
     const [column, id] = reference(owner);
     const rows = await this.#session.read<{ key: string; value: string | null }>(
-      `select key, value from volume_glance_metadata where ${column} = ? and deleted = false order by id`,
+      `select "key", value from volume_glance_metadata where ${column} = ? and deleted = false order by id`,
       [id],
     );
     return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
@@ -23,10 +22,10 @@ export class GlanceMetadata implements GlanceMetadataRepository {
     const [fromColumn, fromId] = reference(from);
     const [toColumn, toId] = reference(to);
     await this.#session.write(
-      `insert into volume_glance_metadata (created_at, deleted, ${toColumn}, key, value)
-       select ${nowSql}, false, ?::text, g.key, g.value from volume_glance_metadata g
+      `insert into volume_glance_metadata (created_at, deleted, ${toColumn}, "key", value)
+       select ${this.#session.dialect.now}, false, ?, g."key", g.value from volume_glance_metadata g
        where g.${fromColumn} = ? and g.deleted = false and not exists (
-         select 1 from volume_glance_metadata o where o.${toColumn} = ? and o.deleted = false and o.key = g.key)
+         select 1 from volume_glance_metadata o where o.${toColumn} = ? and o.deleted = false and o."key" = g."key")
        order by g.id`,
       [toId, fromId, toId],
     );
@@ -35,7 +34,7 @@ export class GlanceMetadata implements GlanceMetadataRepository {
   async remove(owner: GlanceOwner): Promise<void> {
     const [column, id] = reference(owner);
     await this.#session.write(
-      `update volume_glance_metadata set deleted = true, deleted_at = ${nowSql}
+      `update volume_glance_metadata set deleted = true, deleted_at = ${this.#session.dialect.now}
        where ${column} = ? and deleted = false`,
       [id],
     );
@@ -43,13 +42,13 @@ export class GlanceMetadata implements GlanceMetadataRepository {
 
   async replace(owner: GlanceOwner, values: Readonly<Record<string, string>>): Promise<void> {
     await this.remove(owner);
-    const keys = Object.keys(values);
-    if (keys.length === 0) return;
+    const entries = Object.entries(values);
+    if (entries.length === 0) return;
     const [column, id] = reference(owner);
+    const rows = entries.map(() => `(${this.#session.dialect.now}, false, ?, ?, ?)`).join(', ');
     await this.#session.write(
-      `insert into volume_glance_metadata (created_at, deleted, ${column}, key, value)
-       select ${nowSql}, false, ?::text, w.key, w.value from unnest(?::text[], ?::text[]) as w (key, value)`,
-      [id, keys, Object.values(values)],
+      `insert into volume_glance_metadata (created_at, deleted, ${column}, "key", value) values ${rows}`,
+      entries.flatMap(([key, value]) => [id, key, value]),
     );
   }
 }

@@ -1,6 +1,5 @@
 import type { GroupSnapshot } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
-import { nowSql } from '../dialect.ts';
 import type { GroupSnapshotRepository } from '../ports/groups.ts';
 import { now, type Changes, type Expected } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
@@ -30,7 +29,7 @@ export class GroupSnapshots implements GroupSnapshotRepository {
 
   async destroy(id: string): Promise<number> {
     const { count } = await this.#session.write(
-      `update group_snapshots set status = 'deleted', deleted = true, deleted_at = ${nowSql}
+      `update group_snapshots set status = 'deleted', deleted = true, deleted_at = ${this.#session.dialect.now}
        where id = ? and deleted = false`,
       [id],
     );

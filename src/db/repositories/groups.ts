@@ -1,6 +1,5 @@
 import type { Group } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
-import { nowSql } from '../dialect.ts';
 import type { GroupRepository } from '../ports/groups.ts';
 import { now, type Changes, type Expected } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
@@ -13,7 +12,7 @@ export class Groups implements GroupRepository {
   }
 
   async get(id: string): Promise<Group | null> {
-    const rows = await this.#session.read<Group>('select * from groups where id = ? and deleted = false', [id]);
+    const rows = await this.#session.read<Group>('select * from "groups" where id = ? and deleted = false', [id]);
     return rows[0] ?? null;
   }
 
@@ -35,11 +34,11 @@ export class Groups implements GroupRepository {
   destroy(id: string): Promise<number> {
     return this.#session.atomically(async (tx) => {
       const { count } = await tx.write(
-        `update groups set status = 'deleted', deleted = true, deleted_at = ${nowSql} where id = ? and deleted = false`,
+        `update "groups" set status = 'deleted', deleted = true, deleted_at = ${tx.dialect.now} where id = ? and deleted = false`,
         [id],
       );
       await tx.write(
-        `update group_volume_type_mapping set deleted = true, deleted_at = ${nowSql}
+        `update group_volume_type_mapping set deleted = true, deleted_at = ${tx.dialect.now}
          where group_id = ? and deleted = false`,
         [id],
       );

@@ -1,4 +1,3 @@
-import { nowSql } from '../dialect.ts';
 import type { ImageCacheEntry, ImageCacheOf, ImageCacheRepository } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 
@@ -23,7 +22,10 @@ export class ImageCache implements ImageCacheRepository {
   }
 
   async used(id: number): Promise<void> {
-    await this.#session.write(`update image_volume_cache_entries set last_used = ${nowSql} where id = ?`, [id]);
+    await this.#session.write(
+      `update image_volume_cache_entries set last_used = ${this.#session.dialect.now} where id = ?`,
+      [id],
+    );
   }
 
   async list(of: ImageCacheOf): Promise<readonly ImageCacheEntry[]> {
@@ -43,7 +45,7 @@ export class ImageCache implements ImageCacheRepository {
     await this.#session.write(
       `insert into image_volume_cache_entries
          (host, cluster_name, image_id, image_updated_at, volume_id, size, last_used)
-       values (?, ?, ?, ?, ?, ?, ${nowSql})`,
+       values (?, ?, ?, ?, ?, ?, ${this.#session.dialect.now})`,
       [host, cluster_name, image_id, image_updated_at, volume_id, size],
     );
   }

@@ -1,12 +1,12 @@
 import { DatabaseError } from '../database.ts';
-import { ageMsSql, agoSql, nowSql } from '../dialect.ts';
+import type { Dialect } from '../dialect.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { Incarnation, IncarnationRepository, NewIncarnation } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
 
-/** The ids (an array) of the incarnations that were heard of within the bound number of milliseconds. */
-export const aliveSql = (names: OwnNames): string =>
-  `array(select i.id from ${names.incarnation} i where i.beat_at >= ${agoSql})`;
+/** The ids of the incarnations that were heard of within the bound number of milliseconds. */
+export const aliveSql = (names: OwnNames, { ago }: Dialect): string =>
+  `select i.id from ${names.incarnation} i where i.beat_at >= ${ago}`;
 
 const forgottenAfterMs = 24 * 3600 * 1000;
 
@@ -20,9 +20,10 @@ export class Incarnations implements IncarnationRepository {
   }
 
   async register({ id, host, pid, version, serves }: NewIncarnation): Promise<void> {
+    const { now, onDuplicate, proposed } = this.#session.dialect;
     await this.#session.write(
       `insert into ${this.#names.incarnation} (id, host, pid, version, serves, started_at, beat_at)
-       values (?, ?, ?, ?, ?, ${nowSql}, ${nowSql}) on conflict (id) do update set beat_at = excluded.beat_at`,
+       values (?, ?, ?, ?, ?, ${now}, ${now}) ${onDuplicate('id', `beat_at = ${proposed('beat_at')}`)}`,
       [id, host, pid, version, JSON.stringify(serves)],
     );
   }
@@ -30,7 +31,7 @@ export class Incarnations implements IncarnationRepository {
   /** @throws DatabaseError where the row is gone (removed after a day of silence): register again */
   async beat(id: string): Promise<void> {
     const { count } = await this.#session.write(
-      `update ${this.#names.incarnation} set beat_at = ${nowSql} where id = ?`,
+      `update ${this.#names.incarnation} set beat_at = ${this.#session.dialect.now} where id = ?`,
       [id],
     );
     if (count === 0) throw new DatabaseError(`the incarnation ${id} has no row any more`, { outcome: 'failed' });
@@ -38,14 +39,14 @@ export class Incarnations implements IncarnationRepository {
 
   async setProbe(id: string, holds: boolean): Promise<void> {
     await this.#session.write(
-      `update ${this.#names.incarnation} set holds_probe = ? where id = ? and holds_probe is distinct from ?`,
+      `update ${this.#names.incarnation} set holds_probe = ? where id = ? and holds_probe <> ?`,
       [holds, id, holds],
     );
   }
 
   async list(): Promise<readonly Incarnation[]> {
     const rows = await this.#session.read<Omit<Incarnation, 'serves'> & { readonly serves: string }>(
-      `select id, host, pid, version, serves, started_at as "startedAt", ${ageMsSql('beat_at')} as "beatAgeMs",
+      `select id, host, pid, version, serves, started_at as "startedAt", ${this.#session.dialect.ageMs('beat_at')} as "beatAgeMs",
          holds_probe as "holdsProbe"
        from ${this.#names.incarnation} order by started_at, id`,
     );
@@ -53,9 +54,9 @@ export class Incarnations implements IncarnationRepository {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#session.write(`delete from ${this.#names.incarnation} where id = ? or beat_at < ${agoSql}`, [
-      id,
-      forgottenAfterMs,
-    ]);
+    await this.#session.write(
+      `delete from ${this.#names.incarnation} where id = ? or beat_at < ${this.#session.dialect.ago}`,
+      [id, forgottenAfterMs],
+    );
   }
 }

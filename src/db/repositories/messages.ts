@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { nowSql } from '../dialect.ts';
 import type { MessageRepository, UserMessage } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 
@@ -12,11 +11,11 @@ export class Messages implements MessageRepository {
 
   async create(message: UserMessage, ttlSeconds: number): Promise<void> {
     const { project_id, request_id, resource_type, resource_uuid, action_id, detail_id } = message;
+    const { now, ahead } = this.#session.dialect;
     await this.#session.write(
       `insert into messages (id, created_at, deleted, project_id, request_id, resource_type, resource_uuid, action_id,
          detail_id, event_id, message_level, expires_at)
-       values (?, ${nowSql}, false, ?, ?, ?, ?, ?, ?, ?, 'ERROR',
-         ${nowSql} + ?::double precision * interval '1 second')`,
+       values (?, ${now}, false, ?, ?, ?, ?, ?, ?, ?, 'ERROR', ${ahead})`,
       [
         randomUUID(),
         project_id,
@@ -26,7 +25,7 @@ export class Messages implements MessageRepository {
         action_id,
         detail_id,
         `VOLUME_${resource_type}_${action_id}_${detail_id}`,
-        ttlSeconds,
+        ttlSeconds * 1000,
       ],
     );
   }

@@ -1,4 +1,4 @@
-import { identifier, nowSql } from '../dialect.ts';
+import { identifier } from '../dialect.ts';
 import type { Session } from '../session.ts';
 
 export type KeyValues = Readonly<Record<string, string | null>>;
@@ -13,7 +13,7 @@ export interface MetadataTable {
 
 export async function readMetadata(session: Session, of: MetadataTable, id: string): Promise<KeyValues> {
   const rows = await session.read<{ key: string; value: string | null }>(
-    `select key, value from ${identifier(of.table)} where ${identifier(of.column)} = ? and deleted = false order by id`,
+    `select "key", value from ${identifier(of.table)} where ${identifier(of.column)} = ? and deleted = false order by id`,
     [id],
   );
   return Object.fromEntries(rows.map(({ key, value }) => [key, value]));
@@ -31,30 +31,46 @@ export async function mergeMetadata(
 ): Promise<void> {
   const keys = Object.keys(changes);
   if (keys.length === 0) return;
-  const [table, column] = [identifier(of.table), identifier(of.column)];
   await session.atomically(async (tx) => {
-    const rows = await tx.read<{ key: string | null; value: string | null }>(
-      `select m.key, m.value from ${identifier(of.owners)} o
-       left join ${table} m on m.${column} = o.id and m.deleted = false and m.key = any(?::text[])
-       where o.id = ? for update of o`,
-      [keys, id],
-    );
-    const found = new Map(rows.map(({ key, value }) => [key, value]));
-    if (keys.every((key) => (found.get(key) ?? null) === changes[key])) return;
-    const set = keys.filter((key) => changes[key] !== null);
-    const values = set.map((key) => changes[key] ?? null);
-    await tx.write(setSql(table, column), [set, values, id, keys.filter((key) => changes[key] === null), id, id]);
+    const found = await lockMetadata(tx, of, id, keys);
+    const wrong = keys.filter((key) => (found.get(key) ?? null) !== changes[key]);
+    for (const key of wrong.filter((name) => found.has(name))) await replace(tx, of, id, key, changes[key] ?? null);
+    for (const key of wrong.filter((name) => !found.has(name))) await insert(tx, of, id, key, changes[key] ?? null);
   });
 }
 
-/** Bindings: keys and values to be set, owner, keys to be removed, owner, owner. */
-const setSql = (table: string, column: string): string =>
-  `with wanted as (select * from unnest(?::text[], ?::text[]) as w (key, value)),
-   removed as (
-     update ${table} set deleted = true, deleted_at = ${nowSql}
-     where ${column} = ? and deleted = false and key = any(?::text[])),
-   changed as (
-     update ${table} m set value = w.value, updated_at = ${nowSql} from wanted w
-     where m.${column} = ? and m.deleted = false and m.key = w.key returning m.key)
-   insert into ${table} (created_at, deleted, ${column}, key, value)
-   select ${nowSql}, false, ?::text, w.key, w.value from wanted w where w.key not in (select key from changed)`;
+/**
+ * The values of those of the keys that are there. The owner's row is locked first, by a statement of its own: one that
+ * waited for the lock and read at once would read what was there before the wait.
+ */
+async function lockMetadata(
+  tx: Session,
+  of: MetadataTable,
+  id: string,
+  keys: readonly string[],
+): Promise<ReadonlyMap<string, string | null>> {
+  await tx.read(`select id from ${identifier(of.owners)} where id = ? for update`, [id]);
+  const rows = await tx.read<{ key: string; value: string | null }>(
+    `select "key", value from ${identifier(of.table)}
+     where ${identifier(of.column)} = ? and deleted = false and ${tx.dialect.anyOf('"key"')}`,
+    [id, keys],
+  );
+  return new Map(rows.map(({ key, value }) => [key, value]));
+}
+
+async function replace(tx: Session, of: MetadataTable, id: string, key: string, value: string | null): Promise<void> {
+  const { now } = tx.dialect;
+  const set = value === null ? `deleted = true, deleted_at = ${now}` : `value = ?, updated_at = ${now}`;
+  await tx.write(
+    `update ${identifier(of.table)} set ${set} where ${identifier(of.column)} = ? and "key" = ? and deleted = false`,
+    [...(value === null ? [] : [value]), id, key],
+  );
+}
+
+async function insert(tx: Session, of: MetadataTable, id: string, key: string, value: string | null): Promise<void> {
+  await tx.write(
+    `insert into ${identifier(of.table)} (created_at, deleted, ${identifier(of.column)}, "key", value)
+     values (${tx.dialect.now}, false, ?, ?, ?)`,
+    [id, key, value],
+  );
+}

@@ -1,4 +1,3 @@
-import { nowSql } from '../dialect.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { OutboxMessage, OutboxRepository } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
@@ -16,10 +15,11 @@ export class Outbox implements OutboxRepository {
 
   async add(messages: readonly OutboxMessage[], owner: string): Promise<void> {
     if (messages.length === 0) return;
-    const values = messages.map(() => `(?, ?, ?, ?, ?, ?, ${nowSql})`).join(', ');
+    const { now, unlessDuplicate } = this.#session.dialect;
+    const values = messages.map(() => `(?, ?, ?, ?, ?, ?, ${now})`).join(', ');
     await this.#session.write(
       `insert into ${this.#names.outbox} (unique_id, owner, kind, topic, server, payload, created_at)
-       values ${values} on conflict (unique_id) do nothing`,
+       values ${values} ${unlessDuplicate('unique_id')}`,
       messages.flatMap(({ uniqueId, kind, topic, server, payload }) => [
         uniqueId,
         owner,
@@ -33,9 +33,10 @@ export class Outbox implements OutboxRepository {
 
   /** Two owners may both see a dead one's message and send it: its `uniqueId` tells the receiver. */
   async pending(owner: string, silentMs: number, limit: number): Promise<readonly OutboxMessage[]> {
+    const { dialect } = this.#session;
     const rows = await this.#session.read<Omit<OutboxMessage, 'payload'> & { payload: string }>(
       `select unique_id as "uniqueId", kind, topic, server, payload from ${this.#names.outbox}
-       where owner = ? or owner <> all (${aliveSql(this.#names)}) order by id limit ?`,
+       where owner = ? or ${dialect.noneOf('owner', aliveSql(this.#names, dialect))} order by id limit ?`,
       [owner, silentMs, limit],
     );
     return rows.map((row) => ({ ...row, payload: parseObject(row.payload) }));
@@ -43,6 +44,7 @@ export class Outbox implements OutboxRepository {
 
   async sent(uniqueIds: readonly string[]): Promise<void> {
     if (uniqueIds.length === 0) return;
-    await this.#session.write(`delete from ${this.#names.outbox} where unique_id = any(?::text[])`, [uniqueIds]);
+    const { anyOf } = this.#session.dialect;
+    await this.#session.write(`delete from ${this.#names.outbox} where ${anyOf('unique_id')}`, [uniqueIds]);
   }
 }

@@ -23,7 +23,7 @@ const snapshotSizes = { table: 'snapshots', value: 'volume_size', condition: quo
 const untyped: Readonly<Record<string, Counted>> = {
   backups: { table: 'backups', value: '1', condition: 'true' },
   backup_gigabytes: { table: 'backups', value: 'size', condition: 'true' },
-  groups: { table: 'groups', value: '1', condition: 'true' },
+  groups: { table: '"groups"', value: '1', condition: 'true' },
 };
 
 /**
@@ -51,7 +51,7 @@ function sum(parts: readonly (Counted | undefined)[], projectId: string, typeNam
       : ' and volume_type_id in (select id from volume_types where name = ? and deleted = false)';
   const sqls = known.map(
     ({ table, value, condition }) =>
-      `(select coalesce(sum(${value}), 0)::integer from ${table}
+      `(select coalesce(sum(${value}), 0) from ${table}
         where project_id = ? and deleted = false and ${condition}${ofType})`,
   );
   return {

@@ -1,4 +1,3 @@
-import { nowSql } from '../dialect.ts';
 import type { QuotaRepository } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 import { countSql } from './quota-count.ts';
@@ -17,14 +16,14 @@ export class Quotas implements QuotaRepository {
     const resources = Object.keys(deltas);
     if (resources.length === 0) return;
     await this.#session.atomically(async (tx) => {
-      const { rows } = await tx.write<{ resource: string }>(
-        `with locked as (
-           select id from quota_usages where project_id = ? and resource = any(?::text[]) and deleted = false
-           order by id for update)
-         update quota_usages u set in_use = greatest(0, u.in_use + d.delta), updated_at = ${nowSql}
-         from locked, unnest(?::text[], ?::integer[]) as d (resource, delta)
-         where u.id = locked.id and u.resource = d.resource returning u.resource`,
-        [projectId, resources, resources, Object.values(deltas)],
+      const rows = await tx.read<{ id: number; resource: string }>(
+        `select id, resource from quota_usages
+         where project_id = ? and ${tx.dialect.anyOf('resource')} and deleted = false order by id for update`,
+        [projectId, resources],
+      );
+      await changeUsages(
+        tx,
+        rows.map(({ id, resource }) => ({ id, inUse: deltas[resource] ?? 0, reserved: 0 })),
       );
       const known = new Set(rows.map(({ resource }) => resource));
       const missing = Object.entries(deltas).filter(([resource]) => !known.has(resource));
@@ -33,11 +32,11 @@ export class Quotas implements QuotaRepository {
   }
 
   async commit(reservationIds: readonly string[]): Promise<void> {
-    await this.#settle(reservationIds, 'in_use = u.in_use + d.total, ');
+    await this.#settle(reservationIds, (delta) => delta);
   }
 
   async rollback(reservationIds: readonly string[]): Promise<void> {
-    await this.#settle(reservationIds, '');
+    await this.#settle(reservationIds, () => 0);
   }
 
   async usage(projectId: string): Promise<Readonly<Record<string, { inUse: number; reserved: number }>>> {
@@ -50,35 +49,56 @@ export class Quotas implements QuotaRepository {
 
   /** Our change is in the count. Is somebody else's row there first, then it is not in that one's, and is added. */
   async #count(tx: Session, projectId: string, resource: string, delta: number): Promise<void> {
+    const { now, integer, onDuplicate } = tx.dialect;
     const count = countSql(resource, projectId, this.#snapshotsTakeGigabytes);
+    const added = `in_use = greatest(0, quota_usages.in_use + ${integer})`;
     await tx.write(
-      `insert into quota_usages as u (created_at, deleted, project_id, resource, in_use, reserved, race_preventer)
-       select ${nowSql}, false, ?::text, ?::text, (${count.sql}), 0, true
-       on conflict (project_id, resource, race_preventer) do update set in_use = greatest(0, u.in_use + ?::integer)`,
+      `insert into quota_usages (created_at, deleted, project_id, resource, in_use, reserved, race_preventer)
+       values (${now}, false, ?, ?, (${count.sql}), 0, true) ${onDuplicate('project_id, resource, race_preventer', added)}`,
       [projectId, resource, ...count.bindings, delta],
     );
   }
 
   /** Reservations that are gone already are done already: the statement can be run again. */
-  async #settle(reservationIds: readonly string[], inUse: string): Promise<void> {
+  async #settle(reservationIds: readonly string[], toUse: (delta: number) => number): Promise<void> {
     if (reservationIds.length === 0) return;
     await this.#session.atomically(async (tx) => {
-      await tx.read(
-        `select id from quota_usages where id in (
-           select usage_id from reservations where uuid = any(?::text[]) and deleted = false)
-         order by id for update`,
+      const { anyOf, now } = tx.dialect;
+      const reserved = await tx.read<{ usage_id: number; delta: number }>(
+        `select r.usage_id, r.delta from reservations r join quota_usages u on u.id = r.usage_id
+         where ${anyOf('r.uuid')} and r.deleted = false order by u.id for update`,
         [reservationIds],
       );
       await tx.write(
-        `with ended as (
-           update reservations set deleted = true, deleted_at = ${nowSql}
-           where uuid = any(?::text[]) and deleted = false returning usage_id, delta),
-         d as (select usage_id, sum(delta)::integer as total, sum(greatest(delta, 0))::integer as held
-           from ended group by usage_id)
-         update quota_usages u set ${inUse}reserved = greatest(0, u.reserved - d.held), updated_at = ${nowSql}
-         from d where u.id = d.usage_id`,
+        `update reservations set deleted = true, deleted_at = ${now} where ${anyOf('uuid')} and deleted = false`,
         [reservationIds],
+      );
+      await changeUsages(
+        tx,
+        reserved.map(({ usage_id, delta }) => ({ id: usage_id, inUse: toUse(delta), reserved: Math.max(delta, 0) })),
       );
     });
   }
+}
+
+interface UsageChange {
+  readonly id: number;
+  readonly inUse: number;
+  /** What is reserved no more. */
+  readonly reserved: number;
+}
+
+/** One statement for all rows, which are locked: the rest of the project waits for their commit. */
+async function changeUsages(tx: Session, changes: readonly UsageChange[]): Promise<void> {
+  if (changes.length === 0) return;
+  const { integer, now } = tx.dialect;
+  const ids = [...new Set(changes.map(({ id }) => id))];
+  const sum = (id: number, of: 'inUse' | 'reserved'): number =>
+    changes.filter((change) => change.id === id).reduce((total, change) => total + change[of], 0);
+  const byId = `case id ${ids.map(() => `when ? then ${integer}`).join(' ')} end`;
+  await tx.write(
+    `update quota_usages set in_use = greatest(0, in_use + ${byId}), reserved = greatest(0, reserved - ${byId}),
+       updated_at = ${now} where id in (${ids.map(() => '?').join(', ')})`,
+    [...ids.flatMap((id) => [id, sum(id, 'inUse')]), ...ids.flatMap((id) => [id, sum(id, 'reserved')]), ...ids],
+  );
 }

@@ -1,24 +1,25 @@
 import { randomUUID } from 'node:crypto';
 import type { Service } from '../../domain/rows.ts';
-import { ageMsSql, nowSql } from '../dialect.ts';
+import type { OwnNames } from '../own-names.ts';
 import type { ServiceChanges, ServiceRegistration, ServiceRepository } from '../ports/services.ts';
 import type { Session } from '../session.ts';
+import { Fence } from './fence.ts';
 import { assignments } from './service-changes.ts';
 import { smallestVersion } from './smallest-version.ts';
 
 export class Services implements ServiceRepository {
   readonly #session: Session;
+  readonly #names: OwnNames;
 
-  constructor(session: Session) {
+  constructor(session: Session, names: OwnNames) {
     this.#session = session;
+    this.#names = names;
   }
 
-  /** No constraint makes host and binary unique, so those who register under one name take turns. */
+  /** No constraint makes host and binary unique, so those who register under one name take turns at a token of it. */
   register(registration: ServiceRegistration): Promise<{ service: Service; joined: boolean }> {
     return this.#session.atomically(async (tx) => {
-      await tx.read('select pg_advisory_xact_lock(hashtextextended(?, 0))', [
-        `cinder-volume-aa services ${registration.host} ${registration.binary}`,
-      ]);
+      await new Fence(tx, this.#names).mint([`services ${registration.host} ${registration.binary}`]);
       const found = await tx.read<Service>(
         'select * from services where host = ? and "binary" = ? and deleted = false order by id limit 1 for update',
         [registration.host, registration.binary],
@@ -29,7 +30,7 @@ export class Services implements ServiceRepository {
 
   async beat(id: number, availabilityZone: string): Promise<boolean> {
     const { count } = await this.#session.write(
-      `update services set report_count = report_count + 1, updated_at = ${nowSql}, availability_zone = ?
+      `update services set report_count = report_count + 1, updated_at = ${this.#session.dialect.now}, availability_zone = ?
        where id = ? and deleted = false`,
       [availabilityZone, id],
     );
@@ -44,7 +45,7 @@ export class Services implements ServiceRepository {
   list(filter: { binary?: string } = {}): Promise<readonly (Service & { readonly age_ms: number })[]> {
     const ofBinary = filter.binary === undefined ? '' : ' and "binary" = ?';
     return this.#session.read(
-      `select *, ${ageMsSql('coalesce(updated_at, created_at)')} as age_ms from services
+      `select *, ${this.#session.dialect.ageMs('coalesce(updated_at, created_at)')} as age_ms from services
        where deleted = false${ofBinary} order by id`,
       filter.binary === undefined ? [] : [filter.binary],
     );
@@ -55,7 +56,7 @@ export class Services implements ServiceRepository {
     const { sql, bindings } = assignments(changes);
     const when = changes.disabled === undefined ? 'updated_at' : 'modified_at';
     await this.#session.write(
-      `update services set ${sql}${when} = ${nowSql}
+      `update services set ${sql}${when} = ${this.#session.dialect.now}
        where id = ? and deleted = false`,
       [...bindings, id],
     );
@@ -70,7 +71,7 @@ export class Services implements ServiceRepository {
     const [column, value] =
       'disabled' in expected ? ['disabled', expected.disabled] : ['disabled_reason', expected.disabled_reason];
     await this.#session.write(
-      `update services set ${sql}modified_at = ${nowSql}
+      `update services set ${sql}modified_at = ${this.#session.dialect.now}
        where cluster_name = ? and "binary" = ? and ${column} = ? and deleted = false`,
       [...bindings, member.cluster, member.binary, value],
     );
@@ -89,13 +90,15 @@ export class Services implements ServiceRepository {
   }
 }
 
+/** The row is read anew, in the transaction that has made or changed it: it has the defaults of the table. */
 async function insert(tx: Session, registration: ServiceRegistration): Promise<{ service: Service; joined: boolean }> {
-  const { rows } = await tx.write<Service>(
+  const uuid = randomUUID();
+  await tx.write(
     `insert into services (created_at, deleted, uuid, host, "binary", topic, report_count, disabled, availability_zone,
        rpc_current_version, object_current_version, cluster_name, replication_status, frozen)
-     values (${nowSql}, false, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 'not-capable', false) returning *`,
+     values (${tx.dialect.now}, false, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, 'not-capable', false)`,
     [
-      randomUUID(),
+      uuid,
       registration.host,
       registration.binary,
       registration.topic,
@@ -106,6 +109,7 @@ async function insert(tx: Session, registration: ServiceRegistration): Promise<{
       registration.clusterName,
     ],
   );
+  const rows = await tx.read<Service>('select * from services where uuid = ?', [uuid]);
   return { service: only(rows), joined: registration.clusterName !== null };
 }
 
@@ -114,16 +118,17 @@ async function refresh(
   found: Service,
   { rpcVersion, objectVersion, clusterName }: ServiceRegistration,
 ): Promise<{ service: Service; joined: boolean }> {
-  const { rows } = await tx.write<Service>(
-    `update services set rpc_current_version = ?, object_current_version = ?, updated_at = ${nowSql},
-       cluster_name = coalesce(nullif(cluster_name, ''), ?::text), uuid = coalesce(uuid, ?::text)
-     where id = ? returning *`,
+  await tx.write(
+    `update services set rpc_current_version = ?, object_current_version = ?, updated_at = ${tx.dialect.now},
+       cluster_name = coalesce(nullif(cluster_name, ''), ?), uuid = coalesce(uuid, ?)
+     where id = ?`,
     [rpcVersion, objectVersion, clusterName, randomUUID(), found.id],
   );
+  const rows = await tx.read<Service>('select * from services where id = ?', [found.id]);
   return { service: only(rows), joined: clusterName !== null && (found.cluster_name ?? '') === '' };
 }
 
 function only<T>(rows: readonly T[]): T {
-  if (rows[0] === undefined) throw new Error('a statement that returns its row returned none');
+  if (rows[0] === undefined) throw new Error('a row that was written in this transaction is not there');
   return rows[0];
 }

@@ -1,8 +1,8 @@
 import type { Snapshot } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
-import { nowSql } from '../dialect.ts';
 import { now, type Changes, type Expected, type SnapshotRepository, type VolumeFilter } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
+import { together } from '../together.ts';
 import { filtered } from './backend-filter.ts';
 import { readMetadata, type KeyValues } from './metadata.ts';
 
@@ -42,15 +42,12 @@ export class Snapshots implements SnapshotRepository {
     );
   }
 
-  async destroy(id: string): Promise<number> {
-    const { count } = await this.#session.write(
-      `with of_metadata as (
-         update snapshot_metadata set deleted = true, deleted_at = ${nowSql} where snapshot_id = ? and deleted = false)
-       update snapshots set status = 'deleted', deleted = true, deleted_at = ${nowSql}
-       where id = ? and deleted = false`,
-      [id, id],
-    );
-    return count;
+  destroy(id: string): Promise<number> {
+    const set = `deleted = true, deleted_at = ${this.#session.dialect.now}`;
+    return together(this.#session, [
+      { sql: `update snapshot_metadata set ${set} where snapshot_id = ? and deleted = false`, bindings: [id] },
+      { sql: `update snapshots set status = 'deleted', ${set} where id = ? and deleted = false`, bindings: [id] },
+    ]);
   }
 
   metadata(id: string): Promise<KeyValues> {
@@ -59,7 +56,7 @@ export class Snapshots implements SnapshotRepository {
 
   /** The backend is the volume's; so it is for a snapshot whose volume is deleted already. */
   async list(filter: VolumeFilter): Promise<readonly Snapshot[]> {
-    const { sql, bindings } = filtered('s', filter);
+    const { sql, bindings } = filtered('s', filter, this.#session.dialect);
     const rows = await this.#session.read<Snapshot>(
       `select s.* from snapshots s join volumes v on v.id = s.volume_id where s.deleted = false${sql}`,
       bindings,

@@ -21,7 +21,7 @@ export class VolumeTypes implements VolumeTypeRepository {
 
   async qosSpecs(id: string): Promise<Readonly<Record<string, string | null>> | null> {
     const rows = await this.#session.read<{ key: string; value: string | null }>(
-      `select q.key, q.value from volume_types t
+      `select q."key", q.value from volume_types t
        join quality_of_service_specs q on q.specs_id = t.qos_specs_id and q.deleted = false
        where t.id = ? order by q.id`,
       [id],
@@ -31,7 +31,7 @@ export class VolumeTypes implements VolumeTypeRepository {
 
   async #one(condition: string, binding: string): Promise<VolumeType | null> {
     const rows = await this.#session.read<TypeRow>(
-      `select t.*, s.key, s.value from volume_types t
+      `select t.*, s."key", s.value from volume_types t
        left join volume_type_extra_specs s on s.volume_type_id = t.id and s.deleted = false
        where ${condition} order by s.id`,
       [binding],

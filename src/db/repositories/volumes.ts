@@ -1,6 +1,6 @@
 import type { Volume } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
-import { nowSql } from '../dialect.ts';
+import type { CustodyStatements } from '../custody-statements.ts';
 import {
   now,
   type Changes,
@@ -11,6 +11,7 @@ import {
 } from '../ports/resources.ts';
 import type { Claim } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
+import { together } from '../together.ts';
 import type { Fence } from './fence.ts';
 import { filtered, ofBackend } from './backend-filter.ts';
 import { mergeMetadata, readMetadata, type KeyValues, type MetadataTable } from './metadata.ts';
@@ -43,10 +44,12 @@ const defaults = {
 
 export class Volumes implements VolumeRepository {
   readonly #session: Session;
+  readonly #custody: CustodyStatements;
   readonly #fence: Fence;
 
-  constructor(session: Session, fence: Fence) {
+  constructor(session: Session, custody: CustodyStatements, fence: Fence) {
     this.#session = session;
+    this.#custody = custody;
     this.#fence = fence;
   }
 
@@ -66,8 +69,7 @@ export class Volumes implements VolumeRepository {
   }
 
   async updateGuarded(claim: Claim, id: string, changes: Changes<Volume>, expected: Expected<Volume>): Promise<number> {
-    const guard = this.#fence.guard(claim);
-    const changed = await compareAndSet(this.#session, 'volumes', id, changes, expected, guard);
+    const changed = await this.#custody.compareAndSet(this.#session, claim, 'volumes', id, changes, expected);
     // Which of the conditions was it?
     if (changed === 0) await this.#fence.check(claim.tokens, claim);
     return changed;
@@ -81,19 +83,14 @@ export class Volumes implements VolumeRepository {
     });
   }
 
-  async destroy(id: string): Promise<number> {
-    const parts = dependents.map(
-      (table) =>
-        `of_${table} as (update ${table} set deleted = true, deleted_at = ${nowSql}
-         where volume_id = ? and deleted = false)`,
+  destroy(id: string): Promise<number> {
+    const set = `deleted = true, deleted_at = ${this.#session.dialect.now}`;
+    const parts = dependents.map((table) => `update ${table} set ${set} where volume_id = ? and deleted = false`);
+    const last = `update volumes set status = 'deleted', ${set}, migration_status = null where id = ? and deleted = false`;
+    return together(
+      this.#session,
+      [...parts, last].map((sql) => ({ sql, bindings: [id] })),
     );
-    const { count } = await this.#session.write(
-      `with ${parts.join(', ')}
-       update volumes set status = 'deleted', deleted = true, deleted_at = ${nowSql}, migration_status = null
-       where id = ? and deleted = false`,
-      [...dependents.map(() => id), id],
-    );
-    return count;
   }
 
   metadata(id: string, kind: MetadataKind): Promise<KeyValues> {
@@ -105,7 +102,7 @@ export class Volumes implements VolumeRepository {
   }
 
   async list(filter: VolumeFilter): Promise<readonly Volume[]> {
-    const { sql, bindings } = filtered('v', filter);
+    const { sql, bindings } = filtered('v', filter, this.#session.dialect);
     const rows = await this.#session.read<Volume>(`select v.* from volumes v where v.deleted = false${sql}`, bindings);
     return rows.map(complete);
   }
@@ -122,8 +119,8 @@ export class Volumes implements VolumeRepository {
   async allocatedByPool(backend: string): Promise<ReadonlyMap<string | null, number>> {
     const { sql, bindings } = ofBackend(backend);
     const rows = await this.#session.read<{ pool: string | null; size: string }>(
-      `select nullif(split_part(v.host, '#', 2), '') as pool, sum(coalesce(v.size, 0)) as size
-       from volumes v where v.deleted = false and ${sql} group by 1`,
+      `select case when v.host like '%_#_%' then substring(v.host from position('#' in v.host) + 1) end as pool,
+         sum(coalesce(v.size, 0)) as size from volumes v where v.deleted = false and ${sql} group by 1`,
       bindings,
     );
     return new Map(rows.map(({ pool, size }) => [pool, Number(size)]));
@@ -132,7 +129,7 @@ export class Volumes implements VolumeRepository {
   async provisionedByLocation(locations: readonly string[]): Promise<ReadonlyMap<string, number>> {
     const rows = await this.#session.read<{ location: string; size: string }>(
       `select provider_location as location, sum(coalesce(size, 0)) as size from volumes
-       where deleted = false and provider_location = any(?::text[]) group by 1`,
+       where deleted = false and ${this.#session.dialect.anyOf('provider_location')} group by 1`,
       [locations],
     );
     return new Map(rows.map(({ location, size }) => [location, Number(size)]));

@@ -1,4 +1,4 @@
-import { nowSql } from '../dialect.ts';
+import type { WorkedOn, WorkerClaim } from '../ports/custody.ts';
 import type { WorkerRepository, WorkerRow } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 
@@ -10,26 +10,17 @@ export class Workers implements WorkerRepository {
     this.#session = session;
   }
 
-  async create(resourceType: string, resourceId: string, status: string): Promise<void> {
-    await this.#session.write(
-      `insert into workers (created_at, updated_at, deleted, resource_type, resource_id, status, race_preventer)
-       values (${nowSql}, ${nowSql}, false, ?, ?, ?, 0)
-       on conflict (resource_type, resource_id) do update set service_id = null, status = excluded.status,
-         race_preventer = workers.race_preventer + 1, updated_at = excluded.updated_at`,
-      [resourceType, resourceId, status],
-    );
+  create(resourceType: string, resourceId: string, status: string): Promise<void> {
+    return claimWorker(this.#session, { resourceType, resourceId, status, serviceId: null });
   }
 
-  async drop(resourceType: string, resourceId: string): Promise<void> {
-    await this.#session.write('delete from workers where resource_type = ? and resource_id = ?', [
-      resourceType,
-      resourceId,
-    ]);
+  drop(resourceType: string, resourceId: string): Promise<void> {
+    return dropWorker(this.#session, { resourceType, resourceId });
   }
 
   async setStatus(resourceType: string, resourceId: string, status: string): Promise<void> {
     await this.#session.write(
-      `update workers set status = ?, race_preventer = race_preventer + 1, updated_at = ${nowSql}
+      `update workers set status = ?, race_preventer = race_preventer + 1, updated_at = ${this.#session.dialect.now}
        where resource_type = ? and resource_id = ?`,
       [status, resourceType, resourceId],
     );
@@ -46,4 +37,24 @@ export class Workers implements WorkerRepository {
       [serviceId],
     );
   }
+}
+
+/** As upstream's `set_worker` leaves the row: ours whoever had it, and a predecessor's comparison fails. */
+export async function claimWorker(
+  session: Session,
+  { resourceType, resourceId, status, serviceId }: Omit<WorkerClaim, 'serviceId'> & { serviceId: number | null },
+): Promise<void> {
+  const { now, onDuplicate, proposed } = session.dialect;
+  const taken = `service_id = ${proposed('service_id')}, status = ${proposed('status')},
+         race_preventer = workers.race_preventer + 1, updated_at = ${proposed('updated_at')}`;
+  await session.write(
+    `insert into workers
+       (created_at, updated_at, deleted, resource_type, resource_id, status, service_id, race_preventer)
+     values (${now}, ${now}, false, ?, ?, ?, ?, 0) ${onDuplicate('resource_type, resource_id', taken)}`,
+    [resourceType, resourceId, status, serviceId],
+  );
+}
+
+export async function dropWorker(session: Session, { resourceType, resourceId }: WorkedOn): Promise<void> {
+  await session.write('delete from workers where resource_type = ? and resource_id = ?', [resourceType, resourceId]);
 }

@@ -27,7 +27,7 @@ describe('two replicas of one backend', () => {
     dir = await makeTempDir();
     share = join(dir, 'share');
     await mkdir(share);
-    fixture = await startFixture();
+    fixture = await startFixture('postgres');
     const rabbit = await sharedRabbit();
     const program = join(await buildOnce(), 'src/main.js');
     start = async (host, locks) => {

@@ -86,7 +86,7 @@ describe('a call under its locks', () => {
     expect(await call(replica, undefined, doubtful)).toBe('done');
     for (const end of [
       new CinderError('InvalidVolume', { reason: 'no' }),
-      new DatabaseError('duplicate key', { outcome: 'failed', sqlState: '23505' }),
+      new DatabaseError('duplicate key', { outcome: 'failed', answer: { code: '23505', means: 'refusal' } }),
       new TypeError('a bug'),
     ]) {
       let runs = 0;

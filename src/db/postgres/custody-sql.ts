@@ -1,6 +1,26 @@
-import { nowSql } from '../dialect.ts';
 import type { OwnNames } from '../own-names.ts';
-import { mintSql } from './fence.ts';
+
+const now = `(clock_timestamp() at time zone 'utc')`;
+
+/** Mints a token for each name of the bound list, in the names' order. */
+export function mintSql(names: OwnNames, condition: string): string {
+  return `insert into ${names.fence} as fence (name, token, minted_at)
+      select name, floor(extract(epoch from clock_timestamp()) * 1000)::bigint, ${now} from (select unnest(?::text[]) as name order by 1) as wanted ${condition}
+      on conflict (name) do update set token = greatest(fence.token + 1, excluded.token), minted_at = excluded.minted_at
+      returning name, token`;
+}
+
+/**
+ * Two parts of a `with`: `entry`, the journal entry if the claim is the newest, and `held`, the tokens that are. Both
+ * stay locked until the statement's transaction ends: nobody claims or mints anew before it is committed.
+ */
+export function guardSql(names: OwnNames): string {
+  return `entry as (
+       select id from ${names.journal} where id = ?::bigint and claim = ?::integer and finished_at is null for share),
+     held as (
+       select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
+       where f.name = mine.name and f.token = mine.token order by f.name for share of f)`;
+}
 
 /**
  * Claim, tokens and workers row in one statement, so that there is no instant at which one is ours and another is
@@ -8,7 +28,7 @@ import { mintSql } from './fence.ts';
  */
 export function claimSql(names: OwnNames, withWorker: boolean): string {
   return `with entry as (
-      update ${names.journal} set claim = claim + 1, owner = ?, claimed_at = ${nowSql}
+      update ${names.journal} set claim = claim + 1, owner = ?, claimed_at = ${now}
       where id = ? and finished_at is null returning claim, notes),
     minted as (${mintSql(names, 'where exists (select 1 from entry)')})${withWorker ? `, worker as (${workerSql})` : ''}
     select claim, notes, (select json_object_agg(name, token::text) from minted) as tokens from entry`;
@@ -17,7 +37,7 @@ export function claimSql(names: OwnNames, withWorker: boolean): string {
 /** As upstream's `set_worker` leaves the row: ours whoever had it, and a predecessor's comparison fails. */
 const workerSql = `
       insert into workers (created_at, updated_at, deleted, resource_type, resource_id, status, service_id, race_preventer)
-      select ${nowSql}, ${nowSql}, false, ?::text, ?::text, ?::text, ?::integer, 0 from entry
+      select ${now}, ${now}, false, ?::text, ?::text, ?::text, ?::integer, 0 from entry
       on conflict (resource_type, resource_id) do update set service_id = excluded.service_id,
         status = excluded.status, race_preventer = workers.race_preventer + 1, updated_at = excluded.updated_at`;
 
@@ -31,7 +51,7 @@ const dropWorkerSql = `
  */
 export function finishSql(names: OwnNames, withWorker: boolean): string {
   return `with entry as (
-      update ${names.journal} set finished_at = ${nowSql}, outcome = ?, detail = ?
+      update ${names.journal} set finished_at = ${now}, outcome = ?, detail = ?
       where id = ? and claim = ? and finished_at is null returning id),
     held as (
       select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
