@@ -20,7 +20,7 @@ export async function startService(): Promise<RunningService> {
   const dir = await makeTempDir();
   const share = join(dir, 'share');
   await mkdir(share);
-  const fixture = await startFixture();
+  const fixture = await startFixture('postgres');
   const [rabbit, healthPort] = [await sharedRabbit(), await freePort()];
   const configFile = join(dir, 'cinder.conf');
   const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
