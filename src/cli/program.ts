@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import type { CommandIo, Finish } from './command-io.ts';
+import { addAdoptCommand } from './adopt/adopt-command.ts';
 import { addConfigCommands } from './config-commands.ts';
 import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
@@ -41,6 +42,7 @@ function buildProgram(io: CommandIo, finish: Finish): Command {
   addRequestsCommands(program, io, finish);
   addDbCommands(program, io, finish);
   addConfigCommands(program, io, finish);
+  addAdoptCommand(program, io, finish);
   addDevCommand(program, io, finish);
   addDemoCommand(program, io, finish);
   return program;

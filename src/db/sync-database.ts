@@ -55,6 +55,16 @@ export function checkDatabase(url: string, options: SyncOptions = {}): Promise<C
   });
 }
 
+/** Drops our own tables, for the way back to upstream's service. Nobody may be using them. */
+export function dropOwnTables(url: string, options: SyncOptions = {}): Promise<void> {
+  return withSession(url, options, async (session, schema) => {
+    const names = ownNames(schema);
+    for (const table of ownTableNames) await session.write(`drop table if exists ${names.own(table)}`);
+  });
+}
+
+const ownTableNames = ['aa_outbox', 'aa_journal', 'aa_fence', 'aa_incarnation', 'aa_migrations'];
+
 async function withSession<T>(
   url: string,
   options: SyncOptions,

@@ -1,7 +1,13 @@
 import type { Config } from '../../config/load.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open-database.ts';
-import { checkDatabase, syncDatabase, type CheckResult, type SyncResult } from '../../db/sync-database.ts';
+import {
+  checkDatabase,
+  dropOwnTables,
+  syncDatabase,
+  type CheckResult,
+  type SyncResult,
+} from '../../db/sync-database.ts';
 import { InvalidInputError } from '../../kernel/errors.ts';
 import { silentLogger } from '../../log/logger.ts';
 
@@ -32,6 +38,10 @@ export function syncDatabaseOf(config: Config): Promise<SyncResult> {
 
 export function checkDatabaseOf(config: Config): Promise<CheckResult> {
   return checkDatabase(urlOf(config), { schema: config.settings.activeActive.journalSchema });
+}
+
+export function dropOwnTablesOf(config: Config): Promise<void> {
+  return dropOwnTables(urlOf(config), { schema: config.settings.activeActive.journalSchema });
 }
 
 /** @throws InvalidInputError where a cloud's API owns the rows: what is written past it escapes its checks and quota */

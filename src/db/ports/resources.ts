@@ -170,6 +170,9 @@ export interface WorkerRepository {
   drop(resourceType: string, resourceId: string): Promise<void>;
   setStatus(resourceType: string, resourceId: string, status: string): Promise<void>;
   ofService(serviceId: number): Promise<readonly WorkerRow[]>;
+  countOf(serviceIds: readonly number[]): Promise<number>;
+  /** Makes them another service's, as if that one had begun the work. */
+  hand(from: readonly number[], to: number): Promise<void>;
   /** Removes the row unless somebody has written it since it was read. */
   dropStale(row: WorkerRow): Promise<void>;
 }

@@ -77,6 +77,23 @@ export class Services implements ServiceRepository {
     );
   }
 
+  async setCluster(id: number, clusterName: string | null): Promise<void> {
+    await this.#session.write('update services set cluster_name = ? where id = ? and deleted = false', [
+      clusterName,
+      id,
+    ]);
+  }
+
+  async retire(ids: readonly number[]): Promise<void> {
+    const { now } = this.#session.dialect;
+    for (const id of ids) {
+      await this.#session.write(
+        `update services set deleted = true, deleted_at = ${now} where id = ? and deleted = false`,
+        [id],
+      );
+    }
+  }
+
   async minimumVersions(binary?: string): Promise<{ rpc: string | null; object: string | null }> {
     const rows = await this.#session.read<{ rpc: string | null; object: string | null }>(
       `select distinct rpc_current_version as rpc, object_current_version as object from services

@@ -30,6 +30,23 @@ export class Workers implements WorkerRepository {
     await this.#session.write('delete from workers where id = ? and race_preventer = ?', [id, race_preventer]);
   }
 
+  async countOf(serviceIds: readonly number[]): Promise<number> {
+    let count = 0;
+    for (const id of serviceIds) count += (await this.ofService(id)).length;
+    return count;
+  }
+
+  async hand(from: readonly number[], to: number): Promise<void> {
+    const { now } = this.#session.dialect;
+    for (const id of from) {
+      await this.#session.write(
+        `update workers set service_id = ?, race_preventer = race_preventer + 1, updated_at = ${now}
+         where service_id = ?`,
+        [to, id],
+      );
+    }
+  }
+
   ofService(serviceId: number): Promise<readonly WorkerRow[]> {
     return this.#session.read<WorkerRow>(
       `select id, resource_type, resource_id, status, service_id, updated_at, race_preventer
