@@ -46,8 +46,8 @@ export const lockNames = {
   /** A RemoteFS driver's lock on a volume's chain; `prefix` is the driver's (`nfs`). */
   driverVolume: (prefix: string, volumeId: string): LockName => lockName(`${prefix}-${volumeId}`),
   /** Ours alone: whoever changes a group's membership or its members together. */
-  group: (groupId: string): LockName => lockName(`aa-group-${groupId}`),
-  groupSnapshot: (groupSnapshotId: string): LockName => lockName(`aa-groupsnap-${groupSnapshotId}`),
+  group: (groupId: string): LockName => lockName(`aa-group-${withoutHyphens(groupId)}`),
+  groupSnapshot: (groupSnapshotId: string): LockName => lockName(`aa-groupsnap-${withoutHyphens(groupSnapshotId)}`),
   /** Ours alone: failing a backend over touches all of its rows. `backend`: `host@backend` or `cluster@backend`. */
   failover: (backend: string): LockName =>
     lockName(`aa-failover-${backend}`.slice(0, longestWireName - wirePrefix.length)),
@@ -58,7 +58,7 @@ export const lockNames = {
    * Ours alone: each run of a process holds the one in its own name, so that others can see that they are kept out.
    * Without hyphens, or `cinder-manage util clean_locks` would take it for a removed volume's and unlink its file.
    */
-  meet: (incarnationId: string): LockName => lockName(`aa-meet-${incarnationId.replaceAll('-', '')}`),
+  meet: (incarnationId: string): LockName => lockName(`aa-meet-${withoutHyphens(incarnationId)}`),
   /** Ours alone: never held for longer than a round trip, to see that the lock service answers. */
   meetControl: lockName('aa-meet-control'),
 } as const;
@@ -70,6 +70,14 @@ export const lockNames = {
  */
 export function attachmentLocks(volumeId: string): readonly LockName[] {
   return [lockNames.attachVolume(volumeId), lockNames.detachVolume(volumeId)];
+}
+
+/**
+ * `cinder-manage util clean_locks` unlinks lock files that end in the id of no volume, also while somebody holds or
+ * waits for them. It knows ids by their hyphens.
+ */
+function withoutHyphens(id: string): string {
+  return id.replaceAll('-', '');
 }
 
 /** Every name once, in the one order in which everybody takes them (code units, as Python sorts str). */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/load.ts';
+import type { Database } from '../../db/database.ts';
 import { InvalidInputError } from '../../kernel/errors.ts';
 import { queueDepths } from '../../rpc/rabbit/queue-depths.ts';
 import { join, planJoin, type JoinPlan, type QueueDepths } from '../../service/join-cluster.ts';
@@ -55,9 +56,7 @@ export function addAdoptCommand(program: Command, io: CommandIo, finish: Finish)
   });
 }
 
-type Rows = Awaited<ReturnType<typeof openDatabaseOf>>['db'];
-
-async function lookForward(config: Config, db: Rows, { from }: Options): Promise<Looked> {
+async function lookForward(config: Config, db: Database, { from }: Options): Promise<Looked> {
   const { cluster, serviceDownTimeMs } = config.settings.service;
   if (cluster === null)
     throw new InvalidInputError('cluster', 'is not set in [DEFAULT]: there is nothing to move into');
@@ -79,7 +78,7 @@ async function lookForward(config: Config, db: Rows, { from }: Options): Promise
   };
 }
 
-async function lookBack(config: Config, db: Rows, { to, keepTables = false }: Options): Promise<Looked> {
+async function lookBack(config: Config, db: Database, { to, keepTables = false }: Options): Promise<Looked> {
   const { service, activeActive } = config.settings;
   const depths = depthsOf(config);
   const plans: LeavePlan[] = [];

@@ -61,7 +61,7 @@ describe('group snapshots', () => {
     expect(at.locks).toEqual([
       `${SNAPSHOT}-delete_snapshot`,
       `${SNAPSHOT_2}-delete_snapshot`,
-      `aa-groupsnap-${GROUP_SNAPSHOT}`,
+      `aa-groupsnap-${GROUP_SNAPSHOT.replaceAll('-', '')}`,
       `nfs-${VOLUME}`,
       `nfs-${VOLUME_2}`,
     ]);
@@ -154,7 +154,7 @@ describe('create_group_from_src', () => {
     expect(at.locks).toEqual([
       `${VOLUME}-delete_volume`,
       `${SOURCE}-delete_volume`,
-      `aa-group-${GROUP}`,
+      `aa-group-${GROUP.replaceAll('-', '')}`,
       `nfs-${VOLUME}`,
       `nfs-${SOURCE}`,
     ]);

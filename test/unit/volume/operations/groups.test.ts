@@ -29,7 +29,7 @@ describe('create_group', () => {
   test('answers, with the database’s clock as its birth', async () => {
     const at = await world({ groups: groups({}) }).carry('create_group', request);
     expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'available', created_at: CLOCK, host: 'ctl@nfs1#pool' });
-    expect(at.locks).toEqual([`aa-group-${GROUP}`]);
+    expect(at.locks).toEqual([`aa-group-${GROUP.replaceAll('-', '')}`]);
     expect(at.events()).toEqual(['group.create.start', 'group.create.end']);
     expect(at.db.tables.outbox[0]?.payload).toMatchObject({
       publisher_id: 'group.ctl@nfs1',
@@ -147,7 +147,7 @@ describe('delete_group', () => {
       `${VOLUME}-delete_volume`,
       VOLUME_2,
       `${VOLUME_2}-delete_volume`,
-      `aa-group-${GROUP}`,
+      `aa-group-${GROUP.replaceAll('-', '')}`,
       `nfs-${VOLUME}`,
       `nfs-${VOLUME_2}`,
     ]);
