@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { Redis } from 'ioredis';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Coordinator, Lease } from '../../../src/coordination/coordinator.ts';
 import { lockName } from '../../../src/coordination/lock-names.ts';
 import { BootClock } from '../../../src/native/boot-clock.ts';
@@ -15,6 +15,9 @@ import { eventually } from '../../support/poll.ts';
 import { startEtcd, startMariadb, startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
+
+// Times to live run out here, and processes start: together that takes a while on a busy machine.
+vi.setConfig({ testTimeout: 60_000 });
 
 /** A service behind a proxy that breaks its connections. */
 interface Service {
