@@ -1,3 +1,4 @@
+import { sharedAbort } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { LeaseLostError, type Lease } from './coordinator.ts';
 import type { LeaseMargin } from './lease-margin.ts';
@@ -25,7 +26,7 @@ export class HeldLease implements Lease {
   readonly #clock: Clock;
   readonly #margin: Pick<LeaseMargin, 'ms'>;
   readonly #onReleased: () => void;
-  readonly #loss = new AbortController();
+  readonly #loss = sharedAbort();
   #watch: NodeJS.Timeout | undefined;
   #release: Promise<ReleaseResult> | undefined;
 

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import { delay, raceAbort } from '../kernel/abort.ts';
+import { delay, never, raceAbort } from '../kernel/abort.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { CoordinationError, type Guarantees } from './coordinator.ts';
 import { workerEntry } from './worker-entry.ts';
@@ -10,9 +10,6 @@ const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64
 
 /** How long a worker that was told to stop at once may take before it is ended from outside. */
 const stopNowMs = 500;
-
-/** For a wait that nobody ends. */
-const never = new AbortController().signal;
 
 /** One lock worker from its start to its end. */
 export class WorkerLink {

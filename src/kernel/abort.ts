@@ -1,9 +1,20 @@
+import { setMaxListeners } from 'node:events';
 import { TimeoutError, toError } from './errors.ts';
 
 /** The reason of an aborted signal, always as an `Error`. */
 export function abortReason(signal: AbortSignal): Error {
   return toError(signal.reason ?? new Error('aborted'));
 }
+
+/** A controller whose signal may be waited for by any number at once: Node shall not take them for a leak. */
+export function sharedAbort(): AbortController {
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  return controller;
+}
+
+/** For waits that nothing ends but what is waited for. */
+export const never: AbortSignal = sharedAbort().signal;
 
 /** Waits `ms`; rejects with the signal's reason as soon as it aborts. The timer never keeps the process alive. */
 export function delay(ms: number, signal: AbortSignal): Promise<void> {
@@ -59,7 +70,7 @@ export interface ChildAbort {
 
 /** A signal that aborts with any of `parents`, or by its own `abort`. Listeners are removed by `detach`. */
 export function childAbort(...parents: readonly AbortSignal[]): ChildAbort {
-  const controller = new AbortController();
+  const controller = sharedAbort();
   const ties = parents.map((parent) => {
     const onAbort = (): void => controller.abort(abortReason(parent));
     if (parent.aborted) onAbort();

@@ -1,4 +1,4 @@
-import { childAbort, delay } from '../kernel/abort.ts';
+import { childAbort, delay, sharedAbort } from '../kernel/abort.ts';
 import type { ChildAbort } from '../kernel/abort.ts';
 import { TimeoutError, toError } from '../kernel/errors.ts';
 import { FifoSemaphore } from '../kernel/fifo-semaphore.ts';
@@ -6,7 +6,6 @@ import type { Json } from '../domain/json.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RpcRequest, RpcService } from './method.ts';
 import type { ReplySender } from './reply-sender.ts';
-import { sharedAbort } from './shared-abort.ts';
 import type { Delivery } from './transport.ts';
 import type { ReplyAddress } from './wire/envelope.ts';
 import { Work } from './work.ts';

@@ -1,5 +1,4 @@
-import { childAbort, raceAbort } from '../kernel/abort.ts';
-import { sharedAbort } from './shared-abort.ts';
+import { childAbort, raceAbort, sharedAbort } from '../kernel/abort.ts';
 
 /** Something that comes and goes, as a connection does: who needs it takes the present one or waits for the next. */
 export class Latest<T> {

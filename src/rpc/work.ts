@@ -1,5 +1,4 @@
-import { raceAbort } from '../kernel/abort.ts';
-import { sharedAbort } from './shared-abort.ts';
+import { raceAbort, sharedAbort } from '../kernel/abort.ts';
 
 /** Things under way that must have ended, or been given up, before a part may stop. */
 export class Work {

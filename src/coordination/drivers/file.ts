@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, statfs, unlink } from 'node:fs/promises';
 import path from 'node:path';
-import { abortReason, delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { abortReason, delay, never, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Health } from '../../kernel/component.ts';
 import { isErrno, messageOf } from '../../kernel/errors.ts';
@@ -23,8 +23,6 @@ const remoteCalls = 2;
 
 /** Errors of a write to a lock file that say that the lock is gone; others (a full disk) only prove nothing. */
 const lossErrors = ['EIO', 'ESTALE', 'EBADF', 'ENOLCK'] as const;
-
-const never = new AbortController().signal;
 
 export interface FileBackendOptions {
   readonly directory: string;

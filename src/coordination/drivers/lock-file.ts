@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events';
+import { never } from '../../kernel/abort.ts';
 import { closeSync, constants, openSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import type { FifoSemaphore } from '../../kernel/fifo-semaphore.ts';
@@ -43,7 +43,7 @@ export function openLocalLockFile(path: string): Promise<LockFile> {
  */
 export async function openRemoteLockFile(path: string, slots: FifoSemaphore, signal: AbortSignal): Promise<LockFile> {
   const handle = await slots.with(signal, () => open(path, openFlags, openMode));
-  const inSlot = <T>(call: () => Promise<T>): Promise<T> => slots.with(unlimited, call);
+  const inSlot = <T>(call: () => Promise<T>): Promise<T> => slots.with(never, call);
   return {
     tryLock: () => inSlot(() => tryOfdLockInPool(handle.fd)),
     prove: () =>
@@ -62,10 +62,6 @@ export async function openRemoteLockFile(path: string, slots: FifoSemaphore, sig
       }),
   };
 }
-
-/** For calls that are made whoever has stopped waiting for them. */
-const unlimited = new AbortController().signal;
-setMaxListeners(0, unlimited);
 
 /** A synchronous call's result or error as a promise. */
 function attempt<T>(call: () => T): Promise<T> {

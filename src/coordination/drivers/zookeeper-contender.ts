@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import zookeeper from 'node-zookeeper-client';
-import { childAbort, delay, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { childAbort, delay, never, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import { Custody, type HeldLock, type ReleaseResult } from '../lock-backend.ts';
 import type { ProofCell } from '../proof-cell.ts';
 import { isZkError } from './zookeeper-client.ts';
@@ -237,6 +237,3 @@ export class Contender implements HeldLock {
     }
   }
 }
-
-/** For waits that only their own end ends. */
-const never = new AbortController().signal;

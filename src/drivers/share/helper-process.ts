@@ -1,7 +1,7 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
-import { delay, raceAbort } from '../../kernel/abort.ts';
+import { delay, never, raceAbort } from '../../kernel/abort.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { StepGuard } from '../exec.ts';
 import { ShareError } from './share-error.ts';
@@ -23,8 +23,6 @@ const abortGraceMs = 2_000;
 const killWaitMs = 5_000;
 /** More than all calls at once need, so that a commit point never waits for a thread. */
 const threads = '64';
-
-const never = new AbortController().signal;
 
 /** One helper process from its start to its death. */
 export class HelperProcess {

@@ -1,11 +1,10 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { delay, raceAbort } from '../../kernel/abort.ts';
+import { delay, raceAbort, sharedAbort } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import { toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
-import { sharedAbort } from '../shared-abort.ts';
 import { LineReader, frameText, parseFrame } from './hub-frames.ts';
 import type { ClientFrame, HubFrame } from './hub-frames.ts';
 

@@ -1,10 +1,9 @@
 import type { Channel, ChannelModel } from 'amqplib';
-import { delay, raceAbort } from '../../kernel/abort.ts';
+import { delay, raceAbort, sharedAbort } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import { isErrno, messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { Latest } from '../latest.ts';
-import { sharedAbort } from '../shared-abort.ts';
 import type { RabbitConnection } from './rabbit-connection.ts';
 
 /** A channel that is set up, and the signal that tells of its end. */

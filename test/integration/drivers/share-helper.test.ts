@@ -61,11 +61,12 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
 
   it('lets a program live as long as renewals come, and not longer', async () => {
     const share = client();
-    let until = clock.nowMs() + 600;
+    await share.start(new AbortController().signal);
+    let until = clock.nowMs() + 3_000;
     const run = share.run(slow, { guard: guard(() => until), timeoutMs: 60_000 });
     const ended = run.catch((error: unknown) => error);
     await eventually(running);
-    until = clock.nowMs() + 1_500;
+    until = clock.nowMs() + 4_000;
     const last = until;
     expect(await ended).toMatchObject({ outcome: 'unknown' });
     expect(clock.nowMs()).toBeGreaterThan(last - 100);
