@@ -11,6 +11,7 @@ export const needs = [
   program('redis-server', 'redis-server', 'locks in Redis'),
   program('etcd', 'etcd-server', 'locks in etcd'),
   program('mariadbd', 'mariadb-server', 'a database or locks in MariaDB'),
+  program('memcached', 'memcached', 'locks in memcached'),
   program('java', 'default-jre-headless', 'locks in ZooKeeper'),
   {
     what: 'ZooKeeper (zookeeper.jar, slf4j-simple.jar)',
@@ -35,7 +36,7 @@ export const needs = [
       'python3-pymysql',
     ],
     tests: 'locks shared with Python services',
-    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners', 'etcd3gw', 'pymysql'),
+    present: () => hasPythonPackages('tooz', 'kazoo', 'redis', 'fasteners', 'etcd3gw', 'pymysql', 'pymemcache'),
   },
   {
     what: "Cinder's Python code",

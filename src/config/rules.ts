@@ -21,8 +21,22 @@ export function combinationFaults(settings: Settings, originOf: OriginOf): Fault
       where: at('rabbit_stream_fanout'),
       problem: 'rabbit_stream_fanout needs rabbit_transient_quorum_queue = true and rabbit_qos_prefetch_count above 0',
     });
-  return [...faults, ...timeFaults(settings, originOf)];
+  return [...faults, ...timeFaults(settings, originOf), ...lockFaults(settings, originOf)];
 }
+
+function lockFaults({ service, coordination }: Settings, originOf: OriginOf): Fault[] {
+  const unsafe = inMemcached(coordination) && service.cluster !== null;
+  if (!unsafe || coordination.allowMemcached) return [];
+  return [
+    {
+      where: originOf('coordination', 'backend_url'),
+      problem: 'cluster is set and the locks are in memcached, which may forget any of them at any time',
+      fix: 'name another lock service, or set allow_memcached_in_cluster = true',
+    },
+  ];
+}
+
+const inMemcached = ({ backendUrl }: Settings['coordination']): boolean => /^memcached:/i.test(backendUrl);
 
 function timeFaults({ activeActive }: Settings, originOf: OriginOf): Fault[] {
   if (activeActive.presumedDeadAfterMs >= 2 * activeActive.incarnationHeartbeatMs) return [];
@@ -80,9 +94,13 @@ export function unsafeTogether(
   settingsOf: (name: string) => BackendSettings,
   originOf: OriginOf,
 ): readonly Warning[] {
-  if (service.cluster === null) return [];
   const found: Warning[] = [];
   const url = originOf('coordination', 'backend_url') ?? { kind: 'default' };
+  if (inMemcached(coordination)) {
+    const message = 'memcached is a cache: a restart, or a full memory, forgets locks that are held';
+    found.push({ kind: 'unsafe', where: url, message });
+  }
+  if (service.cluster === null) return found;
   if (url.kind === 'default' && coordination.backendUrl.startsWith('file:')) {
     const fix = 'name a lock service, or a folder that all of them mount, in [coordination] backend_url';
     const message = `cluster is set and locks are files below state_path, which other hosts do not see: ${fix}`;

@@ -1,5 +1,5 @@
 /** How to reach a lock service: plain data, checked, so that it can be handed to the worker thread. */
-export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec | EtcdSpec | MysqlSpec;
+export type BackendSpec = MemorySpec | FileSpec | ZookeeperSpec | RedisSpec | EtcdSpec | MysqlSpec | MemcachedSpec;
 
 export interface MemorySpec {
   readonly kind: 'memory';
@@ -98,6 +98,18 @@ export interface MysqlSpec {
   readonly password?: string;
   readonly database?: string;
   readonly tls?: TlsFiles & { readonly verify: boolean; readonly checkHost: boolean; readonly ciphers?: string };
+  readonly ttlMs: number;
+  readonly beatMs: number;
+  readonly connectTimeoutMs: number;
+  readonly commandTimeoutMs: number;
+  readonly reconnect: ReconnectSpec;
+}
+
+export interface MemcachedSpec {
+  readonly kind: 'memcached';
+  readonly host: string;
+  readonly port: number;
+  readonly memberId: string;
   readonly ttlMs: number;
   readonly beatMs: number;
   readonly connectTimeoutMs: number;

@@ -80,6 +80,7 @@ function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId:
     case 'redis':
     case 'etcd':
     case 'mysql':
+    case 'memcached':
       return new WorkerBackend({
         spec,
         clock,

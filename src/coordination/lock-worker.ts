@@ -29,6 +29,10 @@ async function createRemoteBackend(spec: BackendSpec, deps: RemoteBackendDeps): 
       const { MysqlBackend } = await import('./drivers/mysql.ts');
       return new MysqlBackend(spec, deps);
     }
+    case 'memcached': {
+      const { MemcachedBackend } = await import('./drivers/memcached.ts');
+      return new MemcachedBackend(spec, deps);
+    }
     default:
       throw new Error(`${spec.kind} locks need no worker`);
   }

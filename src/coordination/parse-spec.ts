@@ -5,6 +5,7 @@ import type {
   EtcdSpec,
   FileSpec,
   HostPort,
+  MemcachedSpec,
   MysqlSpec,
   ReconnectSpec,
   RedisKeyForm,
@@ -40,6 +41,7 @@ const schemes: Readonly<Record<string, (url: ToozUrl, settings: SpecSettings) =>
   'etcd3+http': etcdSpec,
   'etcd3+https': etcdSpec,
   mysql: mysqlSpec,
+  memcached: memcachedSpec,
 };
 
 /** A Tooz URL as plain data; throws `InvalidInputError` that names the option and what would be right. */
@@ -224,6 +226,26 @@ function mysqlTls(options: UrlOptions): MysqlSpec['tls'] {
   if (!verify && !['none', '0', 'false', 'no'].includes(known))
     throw new InvalidInputError(field, `option ssl_verify_mode: "${known}" is neither required nor none`);
   return { ...files, verify, checkHost: verify && checkHost, ...(ciphers === undefined ? {} : { ciphers }) };
+}
+
+function memcachedSpec(url: ToozUrl, settings: SpecSettings): MemcachedSpec {
+  const { options } = url;
+  if (options.flag('use_ssl') === true)
+    throw new InvalidInputError(field, 'option use_ssl: there is no TLS to memcached here; use a lock service instead');
+  options.ignore('ca_cert', 'ssl_key', 'ssl_key_password', 'ssl_cert', 'ssl_ciphers', 'ssl_check_hostname');
+  options.ignore('membership_timeout', 'leader_timeout', 'max_pool_size', 'lock_timeout');
+  const timeoutMs = options.secondsAsMs('timeout') ?? defaultTtlMs;
+  const ttlMs = settings.lockTtlMs ?? options.secondsAsMs('lock_timeout') ?? timeoutMs;
+  return {
+    kind: 'memcached',
+    ...parseHostPort(url.hosts === '' ? 'localhost' : url.hosts, 11_211),
+    memberId: settings.memberId,
+    ttlMs,
+    beatMs: Math.min(settings.heartbeatMs, ttlMs / 3),
+    connectTimeoutMs: Math.ceil(Math.min(timeoutMs, 10_000)),
+    commandTimeoutMs: Math.ceil(Math.min(timeoutMs, ttlMs / 6)),
+    reconnect: settings.reconnect,
+  };
 }
 
 /** The files that options name, each by the driver's own name for it. */

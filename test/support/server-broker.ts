@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import { build, type Build } from './build.ts';
 import { startEtcd } from './etcd-server.ts';
 import { startMariadb, type MariadbServer } from './mariadb-server.ts';
+import { startMemcached } from './memcached-server.ts';
 import { startPostgres, type PostgresServer } from './postgres-server.ts';
 import { startRabbit, type RabbitServer } from './rabbit-server.ts';
 import { startRedis, type RedisServer } from './redis-server.ts';
@@ -17,6 +18,7 @@ export interface Shares {
   zookeeper: { readonly hosts: string; readonly namespace: string };
   etcd: { readonly port: number };
   mariadb: { readonly port: number };
+  memcached: { readonly port: number };
   build: { readonly dist: string };
 }
 
@@ -81,6 +83,8 @@ export class ServerBroker {
         return { port: (await this.#etcd()).port };
       case 'mariadb':
         return { port: (await this.#mariadb()).port };
+      case 'memcached':
+        return { port: (await this.#memcached()).port };
       case 'build':
         return { dist: (await (this.#build ??= build())).dist };
       default:
@@ -93,6 +97,7 @@ export class ServerBroker {
   #redis = (): Promise<RedisServer> => this.#once('redis', startRedis);
   #zookeeper = (): Promise<ZookeeperServer> => this.#once('zookeeper', startZookeeper);
   #etcd = (): Promise<TestServer> => this.#once('etcd', startEtcd);
+  #memcached = (): Promise<TestServer> => this.#once('memcached', startMemcached);
   #mariadb = (): Promise<MariadbServer> =>
     this.#once('mariadb', () => startMariadb({ settings: ['--plugin-load-add=metadata_lock_info'] }));
 

@@ -7,6 +7,7 @@
  */
 export { startEtcd } from './etcd-server.ts';
 export { startMariadb } from './mariadb-server.ts';
+export { startMemcached } from './memcached-server.ts';
 export { createDatabase, startPostgres, type PostgresServer } from './postgres-server.ts';
 export { startRabbit, type RabbitServer } from './rabbit-server.ts';
 export { startRedis, type RedisServer } from './redis-server.ts';

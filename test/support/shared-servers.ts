@@ -32,6 +32,9 @@ export const sharedEtcd = (): Promise<Shares['etcd']> => requestShare('etcd');
 /** A MariaDB that all tests share, and that tells of its named locks: choose names of one's own. */
 export const sharedMariadb = (): Promise<Shares['mariadb']> => requestShare('mariadb');
 
+/** A memcached that all tests share: choose names of one's own. */
+export const sharedMemcached = (): Promise<Shares['memcached']> => requestShare('memcached');
+
 /** The folder with the compiled program (`src/main.js`), compiled once a run. */
 export const buildOnce = async (): Promise<string> => (await requestShare('build')).dist;
 

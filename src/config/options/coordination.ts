@@ -1,4 +1,4 @@
-import { choice, defineOptions, fractionalSeconds, string } from '../option.ts';
+import { boolean, choice, defineOptions, fractionalSeconds, string } from '../option.ts';
 
 /** `[coordination]`: the locks. */
 export const coordinationOptions = defineOptions('coordination', {
@@ -38,6 +38,9 @@ export const coordinationOptions = defineOptions('coordination', {
   }),
   redisKeyForm: choice('redis_keys', 'both', ['old', 'new', 'both'], {
     help: 'Which key is taken in Redis. Tooz before release 9 (old) and from it on (new) spell it differently and do not exclude each other. both: two keys for each lock, safe beside either.',
+  }),
+  allowMemcached: boolean('allow_memcached_in_cluster', false, {
+    help: 'Start although cluster is set and the locks are in memcached, which may forget any lock at any time, so that two replicas change one volume at once.',
   }),
   meetIntervalMs: fractionalSeconds('meet_interval', 60, {
     min: 0,

@@ -4,7 +4,15 @@ import zookeeper from 'node-zookeeper-client';
 import { beforeAll, expect } from 'vitest';
 import { MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
 import { toError } from '../../../src/kernel/errors.ts';
-import { buildOnce, sharedEtcd, sharedMariadb, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import { expectAnswer } from '../../support/redis-server.ts';
+import {
+  buildOnce,
+  sharedEtcd,
+  sharedMariadb,
+  sharedMemcached,
+  sharedRedis,
+  sharedZookeeper,
+} from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import { describeCoordinator } from './coordinator-contract.ts';
 
@@ -102,5 +110,16 @@ describeCoordinator('mysql://', async () => {
     },
     outlivesMs: 3000,
     close: () => admin.end(),
+  };
+});
+
+describeCoordinator('memcached://', async () => {
+  const { port } = await sharedMemcached();
+  return {
+    member: { url: `memcached://127.0.0.1:${port}?lock_timeout=3` },
+    processes: true,
+    dropLock: (wireName) => expectAnswer(port, `delete __TOOZ_LOCK_${wireName}\r\n`, /^DELETED/),
+    outlivesMs: 5000,
+    close: () => Promise.resolve(),
   };
 });

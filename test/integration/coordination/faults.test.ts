@@ -12,7 +12,14 @@ import {
   type MemberOptions,
 } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
-import { startEtcd, startMariadb, startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
+import {
+  startEtcd,
+  startMariadb,
+  startMemcached,
+  startRedis,
+  startZookeeper,
+  type TestServer,
+} from '../../support/servers.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -51,6 +58,13 @@ const services: readonly Service[] = [
     outlives: true,
     start: () => startEtcd(),
     url: (port) => `etcd3+http://127.0.0.1:${port}?lock_timeout=3`,
+  },
+  {
+    name: 'memcached',
+    ttlMs: 3000,
+    outlives: true,
+    start: () => startMemcached(),
+    url: (port) => `memcached://127.0.0.1:${port}`,
   },
   {
     name: 'mysql',
@@ -235,6 +249,7 @@ describe('a start', () => {
     'zookeeper://127.0.0.1:1?timeout=1',
     'etcd3+http://127.0.0.1:1?timeout=1',
     'mysql://u:p@127.0.0.1:1/db',
+    'memcached://127.0.0.1:1',
   ])('%s says what is missing', async (url) => {
     await expect(startMember({ url })).rejects.toThrow(/127\.0\.0\.1:1/);
   });

@@ -13,15 +13,23 @@ import {
   type MemberProcess,
 } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
-import { buildOnce, sharedEtcd, sharedMariadb, sharedRedis, sharedZookeeper } from '../../support/shared-servers.ts';
+import {
+  buildOnce,
+  sharedEtcd,
+  sharedMariadb,
+  sharedMemcached,
+  sharedRedis,
+  sharedZookeeper,
+} from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 
 /** Debian's interpreter: the packages are its own, whatever else PATH offers. */
 const python = '/usr/bin/python3';
-const missing = spawnSync(python, ['-c', 'import tooz.coordination, kazoo, redis, etcd3gw, pymysql']).status !== 0;
+const missing =
+  spawnSync(python, ['-c', 'import tooz.coordination, kazoo, redis, etcd3gw, pymysql, pymemcache']).status !== 0;
 if (missing)
   console.warn(
-    'python3-tooz, python3-kazoo, python3-redis, python3-etcd3gw or python3-pymysql is missing: no interop tests of locks',
+    'python3-tooz, python3-kazoo, python3-redis, python3-etcd3gw, python3-pymysql or python3-pymemcache is missing: no interop tests of locks',
   );
 
 const forever = new AbortController().signal;
@@ -60,6 +68,10 @@ const peers: readonly Peer[] = [
     name: 'etcd',
     // Tooz before 4 asks for v3alpha, which etcd has not served since 3.3, unless it is told.
     url: async () => `etcd3+http://127.0.0.1:${(await sharedEtcd()).port}?lock_timeout=5&api_version=v3`,
+  },
+  {
+    name: 'memcached',
+    url: async () => `memcached://127.0.0.1:${(await sharedMemcached()).port}?lock_timeout=5`,
   },
   { name: 'mysql', url: async () => `mysql://root:@127.0.0.1:${(await sharedMariadb()).port}/mysql` },
 ];

@@ -206,6 +206,17 @@ describe('warnings', () => {
   });
 });
 
+describe('locks in memcached', () => {
+  const locks = '[DEFAULT]\nCLUSTER\n[coordination]\nbackend_url = memcached://mc\n';
+
+  it('are warned of, refused together with cluster, and taken there where an option says so', () => {
+    expect(configOf(locks.replace('CLUSTER', '')).warnings).toMatchObject([{ kind: 'unsafe' }]);
+    const inCluster = locks.replace('CLUSTER', 'cluster = c');
+    expect(() => configOf(inCluster)).toThrow(/memcached.*allow_memcached_in_cluster/s);
+    expect(configOf(`${inCluster}allow_memcached_in_cluster = true\n`).warnings).toMatchObject([{ kind: 'unsafe' }]);
+  });
+});
+
 describe('planReload', () => {
   const before = configOf('[DEFAULT]\ndebug = false\nhost = a\n');
 

@@ -173,6 +173,15 @@ describe('a MySQL URL', () => {
   });
 });
 
+describe('a memcached URL', () => {
+  it('has Tooz’s defaults, and takes its options', () => {
+    expect(parse('memcached://')).toMatchObject({ kind: 'memcached', host: 'localhost', port: 11_211, ttlMs: 30_000 });
+    const url = 'memcached://mc:11212?lock_timeout=6&timeout=5&leader_timeout=3&max_pool_size=4';
+    expect(parse(url)).toMatchObject({ host: 'mc', port: 11_212, ttlMs: 6000, commandTimeoutMs: 1000 });
+    expect(() => parse('memcached://mc?use_ssl=true')).toThrow(/use_ssl/);
+  });
+});
+
 describe('what is wrong with a URL is said', () => {
   it.each([
     ['etcd://h', /etcd:\/\/ is not known.*zookeeper:\/\//],

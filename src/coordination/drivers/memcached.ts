@@ -1,0 +1,226 @@
+import { randomUUID } from 'node:crypto';
+import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
+import { Backoff } from '../../kernel/backoff.ts';
+import type { Health } from '../../kernel/component.ts';
+import { messageOf } from '../../kernel/errors.ts';
+import { Loop } from '../../kernel/loop.ts';
+import type { MemcachedSpec } from '../backend-spec.ts';
+import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
+import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
+import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { MemcachedConnection } from './memcached-connection.ts';
+
+/** Tooz's key of a lock is this and the wire name; its values are marked as bytes. */
+const keyPrefix = '__TOOZ_LOCK_';
+const bytesFlag = 1;
+
+/** Pauses between attempts, drawn evenly. Python's clients try once a second and must find a gap. */
+const shortestPauseMs = 20;
+const longestPauseMs = 100;
+
+interface Held {
+  readonly wireName: string;
+  /** Ours and nobody else's: Tooz's own, the member's id, is the same for all its locks. */
+  readonly value: string;
+  readonly custody: Custody;
+}
+
+/**
+ * Tooz's `memcached://` lock: a key that is added only where there is none, with a time to live. Renewal and release
+ * compare and set on what was read just before, so that nobody else's key is ever prolonged or removed.
+ *
+ * It is a cache: a restart forgets every lock, and a full memory drops any of them. The next beat finds that out; until
+ * then two may believe that they hold one lock.
+ */
+export class MemcachedBackend implements LockBackend {
+  readonly name = 'memcached locks';
+  readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: false };
+  readonly #spec: MemcachedSpec;
+  readonly #deps: RemoteBackendDeps;
+  readonly #connection: MemcachedConnection;
+  readonly #held = new Set<Held>();
+  readonly #waiters = new Set<() => void>();
+  readonly #backoff: Backoff;
+  readonly #beat: Loop;
+  #problem: string | undefined = 'not connected yet';
+
+  constructor(spec: MemcachedSpec, deps: RemoteBackendDeps) {
+    this.#spec = spec;
+    this.#deps = deps;
+    this.#connection = new MemcachedConnection(spec);
+    this.#backoff = new Backoff(spec.reconnect);
+    this.#beat = new Loop({
+      turn: () => this.#turn(),
+      pauseMs: () => (this.#problem === undefined ? spec.beatMs : Math.min(spec.beatMs, this.#backoff.nextMs())),
+      // A renewal that failed proves nothing: the proofs run out by themselves.
+      onError: (error) => this.#deps.log.debug({ err: error }, 'memcached did not confirm a heartbeat'),
+    });
+  }
+
+  async start(signal: AbortSignal): Promise<void> {
+    try {
+      await raceAbort(this.#look(), signal);
+    } catch (error) {
+      this.#connection.close();
+      if (signal.aborted) throw error;
+      throw new CoordinationError(`no memcached at ${this.#server()}: ${messageOf(error)}`, { cause: error });
+    }
+    this.#beat.start(this.#spec.beatMs);
+  }
+
+  /** Keys that are still held guard work that still runs; they are left to their time to live. */
+  async stop(): Promise<void> {
+    await this.#beat.stop();
+    this.#connection.close();
+    this.#problem = 'closed';
+  }
+
+  health(): Health {
+    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `memcached: ${this.#problem}` };
+  }
+
+  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+    const held: Held = { wireName, value: `${this.#spec.memberId}/${randomUUID()}`, custody: new Custody() };
+    try {
+      for (;;) {
+        await this.#whenWell(signal);
+        // A lock for a main loop that hangs would only keep others waiting.
+        const lock = this.#deps.mayRenew() ? await this.#try(held, signal) : undefined;
+        if (lock !== undefined) return lock;
+        await delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs), signal);
+      }
+    } catch (error) {
+      // A try without an answer may have won. If this does not reach the server, the key's time to live ends it.
+      this.#swap(held, -1).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  /** Undefined, try again: somebody else has it, or the server did not answer. */
+  async #try(held: Held, signal: AbortSignal): Promise<HeldLock | undefined> {
+    const sentMs = this.#deps.clock.nowMs();
+    let won: boolean;
+    try {
+      const { end } = await this.#connection.ask(`add ${this.#tail(held, this.#expiry())}`, held.value);
+      if (end !== 'STORED' && end !== 'NOT_STORED') throw new Error(end);
+      // The answer to an earlier try may have been lost on the way: then the key is ours already.
+      won = end === 'STORED' || (await this.#swap(held, this.#expiry()));
+    } catch (error) {
+      this.#fail(error);
+      return undefined;
+    }
+    if (signal.aborted) throw abortReason(signal);
+    if (!won) return undefined;
+    const { custody } = held;
+    custody.proof.extend(sentMs + this.#spec.ttlMs);
+    this.#held.add(held);
+    return {
+      proof: custody.proof,
+      onLost: (listener) => custody.onLost(listener),
+      release: () => this.#release(held),
+    };
+  }
+
+  async #release(held: Held): Promise<ReleaseResult> {
+    this.#held.delete(held);
+    const { custody } = held;
+    const wasProvenMs = custody.proof.untilMs();
+    custody.proof.end();
+    try {
+      // A time to live below zero is over at once.
+      const ours = await this.#swap(held, -1);
+      return !custody.lost && ours ? 'released' : 'lost';
+    } catch {
+      // Whether it reached the server or not, the key is gone after its time to live.
+      return !custody.lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
+    }
+  }
+
+  /** Gives our key another time to live; false if it is gone or somebody else's. */
+  async #swap(held: Held, expiry: number): Promise<boolean> {
+    const { items } = await this.#connection.ask(`gets ${keyPrefix}${held.wireName}`);
+    const [item] = items;
+    if (item?.data !== held.value) return false;
+    const { end } = await this.#connection.ask(`cas ${this.#tail(held, expiry)} ${item.words[4] ?? ''}`, held.value);
+    if (end === 'STORED') return true;
+    if (end === 'EXISTS' || end === 'NOT_FOUND') return false;
+    throw new Error(end);
+  }
+
+  #tail({ wireName, value }: Held, expiry: number): string {
+    return `${keyPrefix}${wireName} ${bytesFlag} ${expiry} ${Buffer.byteLength(value)}`;
+  }
+
+  /** One second more than is proven: memcached's clock ticks in seconds and may cut one short. */
+  #expiry(): number {
+    return Math.ceil(this.#spec.ttlMs / 1000) + 1;
+  }
+
+  async #turn(): Promise<void> {
+    if (!this.#deps.mayRenew()) {
+      this.#deps.log.warn({ locks: this.#held.size }, 'the main loop is silent: its locks are not renewed');
+      return;
+    }
+    await this.#look();
+    await Promise.all([...this.#held].map((held) => this.#renew(held)));
+  }
+
+  async #renew(held: Held): Promise<void> {
+    const sentMs = this.#deps.clock.nowMs();
+    const ours = await this.#swap(held, this.#expiry());
+    if (!this.#held.has(held)) return;
+    if (ours) {
+      held.custody.proof.extend(sentMs + this.#spec.ttlMs);
+    } else {
+      this.#held.delete(held);
+      held.custody.lose('its key in memcached is gone or somebody else’s');
+    }
+  }
+
+  async #look(): Promise<void> {
+    try {
+      await this.#connection.ask('version');
+    } catch (error) {
+      this.#fail(error);
+      throw error;
+    }
+    if (this.#problem !== undefined) this.#deps.log.info({}, `connected to memcached at ${this.#server()}`);
+    this.#problem = undefined;
+    this.#backoff.reset();
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#problem === undefined) this.#deps.log.warn({ err: error }, 'memcached does not serve');
+    this.#problem = messageOf(error);
+    this.#beat.wake();
+  }
+
+  async #whenWell(signal: AbortSignal): Promise<void> {
+    while (this.#problem !== undefined) {
+      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
+      await raceAbort(next, signal);
+    }
+    if (signal.aborted) throw abortReason(signal);
+  }
+
+  async holders(): Promise<readonly Holder[]> {
+    const listing = await this.#connection.ask('lru_crawler metadump all');
+    const names = listing.items.flatMap(({ words }) => {
+      const key = decodeURIComponent((words[0] ?? '').slice('key='.length));
+      return key.startsWith(`${keyPrefix}cinder-`) ? [key.slice(keyPrefix.length)] : [];
+    });
+    const holders: Holder[] = [];
+    for (const name of names) {
+      // What has run out may still be listed.
+      const [item] = (await this.#connection.ask(`get ${keyPrefix}${name}`)).items;
+      if (item !== undefined) holders.push({ name, holder: item.data });
+    }
+    return holders;
+  }
+
+  #server(): string {
+    return `${this.#spec.host}:${this.#spec.port}`;
+  }
+}
