@@ -131,53 +131,51 @@ export class LockCoordinator implements Coordinator {
 
   /**
    * Until every name is ours at one moment. A lock that was won first can be lost while a later one is waited for;
-   * nothing was done under it yet, so all are taken again.
+   * nothing was done under it yet, so all are taken again. Our places in this process's queues are kept meanwhile:
+   * whoever came later does not get ahead of us by our bad luck.
    */
   async #acquireSorted(sorted: readonly LockName[], wait: Wait): Promise<Lease> {
-    for (;;) {
-      const taken = await this.#takeAll(sorted, wait);
-      const provenMs = Math.min(...taken.map(({ lock }) => lock.proof.untilMs())) - this.#margin.ms();
-      if (provenMs > this.#clock.nowMs() && !wait.signal.aborted) return this.#lease(sorted, taken);
-      await giveBack(taken);
-      if (wait.signal.aborted) throw abortReason(wait.signal);
-      this.#log.warn({ locks: sorted }, 'locks were lost while others were waited for; taking them again');
-      await delay(retakeMs, wait.signal);
+    const places: Places = new Map();
+    try {
+      for (;;) {
+        const locks = await this.#takeAll(sorted, wait, places);
+        const provenMs = Math.min(...locks.map((lock) => lock.proof.untilMs())) - this.#margin.ms();
+        if (provenMs > this.#clock.nowMs() && !wait.signal.aborted) return this.#lease(sorted, locks, places);
+        await giveBack(locks);
+        if (wait.signal.aborted) throw abortReason(wait.signal);
+        this.#log.warn({ locks: sorted }, 'locks were lost while others were waited for; taking them again');
+        await delay(retakeMs, wait.signal);
+      }
+    } catch (error) {
+      leaveAll(places);
+      throw error;
     }
   }
 
-  async #takeAll(sorted: readonly LockName[], wait: Wait): Promise<readonly Taken[]> {
-    const taken: Taken[] = [];
+  async #takeAll(sorted: readonly LockName[], wait: Wait, places: Places): Promise<readonly HeldLock[]> {
+    const locks: HeldLock[] = [];
     try {
       for (const name of sorted) {
         wait.name = name;
-        taken.push(await this.#take(name, wait.signal));
+        if (!places.has(name)) places.set(name, await this.#queues.acquire(name, wait.signal));
+        locks.push(await this.#backend.acquireOne(wireName(name), wait.signal));
       }
-      return taken;
+      return locks;
     } catch (error) {
-      await giveBack(taken);
+      await giveBack(locks);
       throw error;
     }
   }
 
-  async #take(name: LockName, signal: AbortSignal): Promise<Taken> {
-    const leaveQueue = await this.#queues.acquire(name, signal);
-    try {
-      return { lock: await this.#backend.acquireOne(wireName(name), signal), leaveQueue };
-    } catch (error) {
-      leaveQueue();
-      throw error;
-    }
-  }
-
-  #lease(names: readonly LockName[], taken: readonly Taken[]): Lease {
+  #lease(names: readonly LockName[], locks: readonly HeldLock[], places: Places): Lease {
     const lease = new HeldLease({
       names,
-      locks: taken.map(({ lock }) => lock),
+      locks,
       clock: this.#clock,
       margin: this.#margin,
       onReleased: () => {
         this.#leases.delete(lease);
-        for (const { leaveQueue } of taken) leaveQueue();
+        leaveAll(places);
         this.#releases.forEach((wake) => wake());
       },
     });
@@ -199,13 +197,14 @@ export class LockCoordinator implements Coordinator {
   }
 }
 
-/** A lock of the backend and our place at the head of the process's own queue for it. */
-interface Taken {
-  readonly lock: HeldLock;
-  readonly leaveQueue: () => void;
+/** Our places at the heads of this process's own queues, by name, each with the way to leave it. */
+type Places = Map<LockName, () => void>;
+
+/** After the backend's locks were given back: the next in our own queue must find them free. */
+function leaveAll(places: Places): void {
+  for (const leave of places.values()) leave();
 }
 
-/** The backend's lock first: the next in our own queue must find it free. */
-async function giveBack(taken: readonly Taken[]): Promise<void> {
-  await Promise.all(taken.map(({ lock, leaveQueue }) => lock.release().then(leaveQueue)));
+async function giveBack(locks: readonly HeldLock[]): Promise<void> {
+  await Promise.all(locks.map((lock) => lock.release()));
 }
