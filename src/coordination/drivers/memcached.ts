@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
+import { abortReason, delay, never, raceAbort } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -8,7 +8,10 @@ import type { MemcachedSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
-import { MemcachedConnection } from './memcached-connection.ts';
+import { MemcachedConnection, type Reply } from './memcached-connection.ts';
+
+const mostListingTries = 20;
+const listingPauseMs = 100;
 
 /** Tooz's key of a lock is this and the wire name; its values are marked as bytes. */
 const keyPrefix = '__TOOZ_LOCK_';
@@ -206,7 +209,7 @@ export class MemcachedBackend implements LockBackend {
   }
 
   async holders(): Promise<readonly Holder[]> {
-    const listing = await this.#connection.ask('lru_crawler metadump all');
+    const listing = await this.#listing();
     const names = listing.items.flatMap(({ words }) => {
       const key = decodeURIComponent((words[0] ?? '').slice('key='.length));
       return key.startsWith(`${keyPrefix}cinder-`) ? [key.slice(keyPrefix.length)] : [];
@@ -218,6 +221,16 @@ export class MemcachedBackend implements LockBackend {
       if (item !== undefined) holders.push({ name, holder: item.data });
     }
     return holders;
+  }
+
+  /** One at a time in the whole server, which also looks through its keys by itself and says so. */
+  async #listing(): Promise<Reply> {
+    for (let tries = 1; ; tries += 1) {
+      const reply = await this.#connection.ask('lru_crawler metadump hash');
+      if (!reply.end.startsWith('BUSY')) return reply;
+      if (tries === mostListingTries) throw new CoordinationError('memcached is busy with other listings; ask again');
+      await delay(listingPauseMs, never);
+    }
   }
 
   #server(): string {
