@@ -1,12 +1,8 @@
-import { execFile } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { isErrno, messageOf } from '../kernel/errors.ts';
+import { blockLength, writeBlock } from '../check/guest-block.ts';
 import type { Difference } from '../check/verify.ts';
-
-const run = promisify(execFile);
-const blockLength = 64 * 1024;
 
 /** Where a guest wrote: before the volume's first snapshot, and after it. */
 const offsets = { first: 2 ** 20, second: 2 * 2 ** 20 } as const;
@@ -44,8 +40,8 @@ export class Contents {
   async write(volumeId: string, place: Place): Promise<void> {
     const byte = (this.#lastByte = (this.#lastByte % 255) + 1);
     const path = await this.#activePath(volumeId);
-    if (path.endsWith(volumeId)) await writeRaw(path, offsets[place], byte);
-    else await run('qemu-io', ['-f', 'qcow2', '-c', `write -P ${byte} ${offsets[place]} ${blockLength}`, path]);
+    const format = path.endsWith(volumeId) ? 'raw' : 'qcow2';
+    await writeBlock({ path, format }, offsets[place], byte);
     this.#expected.set(volumeId, { ...this.of(volumeId), [place]: byte });
   }
 
@@ -87,14 +83,5 @@ export class Contents {
       if (isErrno(error, 'ENOENT')) return base;
       throw error;
     }
-  }
-}
-
-async function writeRaw(path: string, offset: number, byte: number): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.write(Buffer.alloc(blockLength, byte), 0, blockLength, offset);
-  } finally {
-    await file.close();
   }
 }

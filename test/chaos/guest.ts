@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
-import { open, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { blockLength, writeBlock } from '../../src/check/guest-block.ts';
 import { readImageFile } from '../../src/check/image-file.ts';
 import type { Difference } from '../../src/check/verify.ts';
 import { isErrno, messageOf } from '../../src/kernel/errors.ts';
 
 const run = promisify(execFile);
-const blockLength = 64 * 1024;
 const gib = 2 ** 30;
 
 /** What a volume or a snapshot must hold: the byte that fills the block at each offset. Elsewhere: zeros. */
@@ -32,8 +32,7 @@ export class Guest {
     const written = new Map(content);
     for (const offset of offsets) {
       const byte = (this.#lastByte = (this.#lastByte % 255) + 1);
-      if (format === 'raw') await writeRaw(path, offset, byte);
-      else await run('qemu-io', ['-f', format, '-c', `write -P ${byte} ${offset} ${blockLength}`, path]);
+      await writeBlock({ path, format }, offset, byte);
       written.set(offset, byte);
     }
     return written;
@@ -85,14 +84,5 @@ export class Guest {
       if (isErrno(error, 'ENOENT')) return undefined;
       throw error;
     }
-  }
-}
-
-async function writeRaw(path: string, offset: number, byte: number): Promise<void> {
-  const file = await open(path, 'r+');
-  try {
-    await file.write(Buffer.alloc(blockLength, byte), 0, blockLength, offset);
-  } finally {
-    await file.close();
   }
 }
