@@ -6,7 +6,7 @@ FROM node:22-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --no-fund --no-audit --ignore-scripts
-COPY tsconfig.json tsconfig.build.json ./
+COPY tools/build.mjs ./tools/
 COPY src ./src
 COPY migrations ./migrations
 RUN npm run build

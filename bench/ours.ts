@@ -8,8 +8,8 @@ import type { BenchOptions } from './options.ts';
 import type { RunContext, RunningService, Side } from './side.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** The same sources as in `dist/`, compiled together with the bench. */
-const program = join(import.meta.dirname, '../src/main.js');
+/** As it is shipped: `npm run bench` builds it first. */
+const program = join(import.meta.dirname, '../../dist/src/main.js');
 const drivers = {
   folder: 'cinder_volume_aa.drivers.FolderDriver',
   nfs: 'cinder.volume.drivers.nfs.NfsDriver',

@@ -6,7 +6,7 @@
  * (`npm run demo -- --help` lists them). Its exit code is the command's: 0 if nothing was lost, stuck or left over.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasLibraries, installLibraries } from './libraries.mjs';
@@ -36,13 +36,11 @@ function provideImageTools() {
 
 function buildIfStale() {
   const built = join(root, 'dist/src/main.js');
-  const sources = ['src', 'migrations', 'package-lock.json', 'tsconfig.json', 'tsconfig.build.json'];
+  const sources = ['src', 'migrations', 'package-lock.json', 'tools/build.mjs'];
   const newest = Math.max(...sources.map((name) => newestIn(join(root, name))));
   if (existsSync(built) && statSync(built).mtimeMs > newest) return;
   console.error('building');
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [join(root, 'tools/build.mjs')], { cwd: root, stdio: 'inherit' });
   if (status !== 0) throw new Error('the build failed');
 }
 

@@ -8,6 +8,8 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const required = [
   'bin/cinder-volume-aa',
   'dist/src/main.js',
+  'dist/src/share-helper-entry.js',
+  'dist/src/lock-worker.js',
   'etc/cinder.conf.sample',
   'package.json',
   'LICENSE',
@@ -16,8 +18,7 @@ const required = [
   'CHANGELOG.md',
   'SECURITY.md',
 ];
-const allowed =
-  /^(bin|dist\/(src|migrations)|etc|docs)\/|^(package\.json|LICENSE|NOTICE|README\.md|CHANGELOG\.md|SECURITY\.md)$/;
+const allowed = /^(bin|dist\/src|etc|docs)\/|^(package\.json|LICENSE|NOTICE|README\.md|CHANGELOG\.md|SECURITY\.md)$/;
 const forbidden = /(^|\/)(test|tests|bench|node_modules|\.cache)\/|\.test\.|(?<!\.d)\.ts$/;
 
 const { stdout, stderr, status } = spawnSync('npm', ['pack', '--dry-run', '--json'], { cwd: root, encoding: 'utf8' });

@@ -55,9 +55,8 @@ function provide() {
 }
 
 function build() {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit' });
+  const argv = [join(root, 'tools/build.mjs'), '--for-tests'];
+  const { status } = spawnSync(process.execPath, argv, { cwd: root, stdio: 'inherit' });
   if (status !== 0) fail('the build failed');
 }
 

@@ -39,6 +39,7 @@ export function createHttp(sources: HealthSources): HttpServer {
     ...health,
     loopDelay,
     log,
+    app: import('../http/create-app.ts'),
     checks: [
       { name: 'rpc', check: consuming },
       { name: 'database', check: () => db.health() },

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
  */
 export function workerEntry(moduleUrl: string = import.meta.url): URL {
   const fromSource = moduleUrl.endsWith('.ts');
-  const entry = new URL(fromSource ? '../../dist/src/coordination/lock-worker.js' : './lock-worker.js', moduleUrl);
+  const entry = new URL(fromSource ? '../../dist/src/lock-worker.js' : './lock-worker.js', moduleUrl);
   if (!existsSync(entry)) {
     const remedy = fromSource ? 'run `npm run build`' : 'the installation is incomplete';
     throw new Error(`the lock worker ${fileURLToPath(entry)} is missing: ${remedy}`);

@@ -3,7 +3,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Component, Health } from '../kernel/component.ts';
 import { isErrno } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
-import type { AppOptions } from './create-app.ts';
+import type { AppOptions, createApp } from './create-app.ts';
 import type { EventLoopDelay } from '../kernel/event-loop-delay.ts';
 
 export interface HttpServerOptions extends AppOptions {
@@ -13,16 +13,15 @@ export interface HttpServerOptions extends AppOptions {
   readonly port: number;
   /** Started and stopped with the server. */
   readonly loopDelay: EventLoopDelay;
+  /** Its library takes some 80 ms to load: begun early, that passes while servers and shares are waited for. */
+  readonly app: Promise<{ createApp: typeof createApp }>;
   readonly log: Logger;
 }
 
 /** A port that is not to be had is the operator's to know, and no reason not to serve volumes. */
 const HARMLESS = ['EADDRINUSE', 'EACCES', 'EADDRNOTAVAIL'];
 
-/**
- * Probes, metrics and status over HTTP. The library is loaded at `start`, not with this file: it takes some 80 ms,
- * which belong behind the start of the queues' consumers.
- */
+/** Probes, metrics and status over HTTP. */
 export class HttpServer implements Component {
   readonly name = 'http';
   readonly #options: HttpServerOptions;
@@ -43,7 +42,7 @@ export class HttpServer implements Component {
     const { enabled, loopDelay, host, port, log } = this.#options;
     loopDelay.start();
     if (!enabled) return;
-    const { createApp } = await import('./create-app.ts');
+    const { createApp } = await this.#options.app;
     signal.throwIfAborted();
     this.#app = createApp(this.#options);
     try {

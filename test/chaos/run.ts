@@ -116,5 +116,5 @@ async function figures(lab: Lab, pool: pg.Pool, users: Users, history: History) 
   };
 }
 
-/** The compiled program beside a compiled laboratory. */
-export const builtProgram = (): string => join(import.meta.dirname, '../../src/main.js');
+/** As it is shipped: `npm run chaos` builds it first. */
+export const builtProgram = (): string => join(import.meta.dirname, '../../../dist/src/main.js');

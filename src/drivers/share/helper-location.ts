@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
  */
 export function shareHelperPath(moduleUrl: string = import.meta.url): string {
   const fromSource = moduleUrl.endsWith('.ts');
-  const target = fromSource ? '../../../dist/src/drivers/share/share-helper-entry.js' : './share-helper-entry.js';
+  const target = fromSource ? '../../../dist/src/share-helper-entry.js' : './share-helper-entry.js';
   const path = fileURLToPath(new URL(target, moduleUrl));
   if (existsSync(path)) return path;
   const remedy = fromSource ? 'run `npm run build`' : 'the installation is incomplete';

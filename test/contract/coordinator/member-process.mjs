@@ -11,8 +11,8 @@ import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 
 const [dist, json, command, name, ...args] = process.argv.slice(2);
-const { createCoordinator } = await import(path.join(dist, 'src/coordination/create.js'));
-const { BootClock } = await import(path.join(dist, 'src/native/boot-clock.js'));
+const { createCoordinator } = await import(path.join(dist, 'src/create.js'));
+const { BootClock } = await import(path.join(dist, 'src/boot-clock.js'));
 const clock = new BootClock();
 const quiet = () => undefined;
 const log = { debug: quiet, info: quiet, warn: quiet, error: quiet, child: () => log };

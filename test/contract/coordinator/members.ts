@@ -23,7 +23,7 @@ export const defaults: Omit<CoordinatorOptions, 'url'> = {
 /** The compiled module: its lock worker is a thread of plain JavaScript. */
 export async function createBuilt(options: MemberOptions): Promise<Coordinator> {
   const dist = await buildOnce();
-  const { createCoordinator } = (await import(/* @vite-ignore */ path.join(dist, 'src/coordination/create.js'))) as {
+  const { createCoordinator } = (await import(/* @vite-ignore */ path.join(dist, 'src/create.js'))) as {
     createCoordinator: (options: CoordinatorOptions) => Coordinator;
   };
   return createCoordinator({ ...defaults, ...options });

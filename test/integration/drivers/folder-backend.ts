@@ -52,7 +52,7 @@ export class FolderBackend {
       stateDir: dir,
       clock: new BootClock(),
       log: silentLogger,
-      helperEntry: join(await buildOnce(), 'src/drivers/share/share-helper-entry.js'),
+      helperEntry: join(await buildOnce(), 'src/share-helper-entry.js'),
     });
     await driver.start(new AbortController().signal);
     return new FolderBackend(dir, driver);

@@ -19,7 +19,7 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   let dir: string;
   let slow: readonly [string, ...string[]];
   beforeAll(async () => {
-    entry = join(await buildOnce(), 'src/drivers/share/share-helper-entry.js');
+    entry = join(await buildOnce(), 'src/share-helper-entry.js');
   });
   beforeEach(async () => {
     dir = await makeTempDir();

@@ -12,6 +12,7 @@ describe('http server', () => {
   let server: HttpServer;
   const create = (options: Partial<HttpServerOptions> = {}): HttpServer => {
     server = new HttpServer({
+      app: import('../../../src/http/create-app.ts'),
       enabled: true,
       host: '127.0.0.1',
       port: 0,
