@@ -20,7 +20,7 @@ const entries = [
   'cli/lock/lock-guard-process.ts',
   'cli/lock/lock-owner-process.ts',
 ];
-const forTests = ['coordination/create.ts', 'native/boot-clock.ts'];
+const forTests = ['coordination/create.ts', 'db/sync-database.ts', 'dev/embedded-postgres.ts', 'native/boot-clock.ts'];
 /** Libraries that are bundled, too: hundreds of small modules, of which we use a part. The others stay packages. */
 const bundled = ['@sinclair/typebox'];
 

@@ -124,7 +124,7 @@ describe.each(engines)('on %s', (engine) => {
 
     it('make every table once and all succeed', async () => {
       const { url } = await emptyDatabase(engine);
-      const module = join(built, 'src/db/sync-database.js');
+      const module = join(built, 'src/sync-database.js');
       const ends = await Promise.all([1, 2, 3].map(() => runSync(module, url)));
       expect(ends.map(({ code, stderr }) => ({ code, stderr }))).toEqual(Array(3).fill({ code: 0, stderr: '' }));
       expect(ends.flatMap(({ applied }) => applied).toSorted()).toEqual([

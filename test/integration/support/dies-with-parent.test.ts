@@ -9,7 +9,7 @@ import { buildOnce } from '../../support/shared-servers.ts';
 
 it('the embedded PostgreSQL ends when its owner is killed', async () => {
   const dir = await makeTempDir();
-  const module = join(await buildOnce(), 'src/dev/embedded-postgres.js');
+  const module = join(await buildOnce(), 'src/embedded-postgres.js');
   const program = `
     const { startEmbeddedPostgres } = await import(${JSON.stringify(module)});
     const log = { info() {}, debug() {}, warn() {}, error() {}, child() { return log } };
