@@ -33,13 +33,13 @@ export interface HealthSources {
 /** The server for probes, metrics and status. */
 export function createHttp(sources: HealthSources): HttpServer {
   const { config, db, coordinator, meet, backends, consuming, log } = sources;
-  const { health } = config.settings;
+  const { enabled, ...health } = config.settings.health;
   const loopDelay = new EventLoopDelay();
   return new HttpServer({
     ...health,
     loopDelay,
     log,
-    app: import('../http/create-app.ts'),
+    app: enabled ? import('../http/create-app.ts') : null,
     checks: [
       { name: 'rpc', check: consuming },
       { name: 'database', check: () => db.health() },

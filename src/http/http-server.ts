@@ -7,14 +7,13 @@ import type { AppOptions, createApp } from './create-app.ts';
 import type { EventLoopDelay } from '../kernel/event-loop-delay.ts';
 
 export interface HttpServerOptions extends AppOptions {
-  readonly enabled: boolean;
   readonly host: string;
   /** 0: any free one. */
   readonly port: number;
   /** Started and stopped with the server. */
   readonly loopDelay: EventLoopDelay;
-  /** Its library takes some 80 ms to load: begun early, that passes while servers and shares are waited for. */
-  readonly app: Promise<{ createApp: typeof createApp }>;
+  /** Its library takes 80 ms to load; begun early, they pass while servers are waited for. Null: nothing is served. */
+  readonly app: Promise<{ createApp: typeof createApp }> | null;
   readonly log: Logger;
 }
 
@@ -39,10 +38,10 @@ export class HttpServer implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { enabled, loopDelay, host, port, log } = this.#options;
+    const { app, loopDelay, host, port, log } = this.#options;
     loopDelay.start();
-    if (!enabled) return;
-    const { createApp } = await this.#options.app;
+    if (app === null) return;
+    const { createApp } = await app;
     signal.throwIfAborted();
     this.#app = createApp(this.#options);
     try {

@@ -13,7 +13,6 @@ describe('http server', () => {
   const create = (options: Partial<HttpServerOptions> = {}): HttpServer => {
     server = new HttpServer({
       app: import('../../../src/http/create-app.ts'),
-      enabled: true,
       host: '127.0.0.1',
       port: 0,
       checks: [],
@@ -56,7 +55,7 @@ describe('http server', () => {
   });
 
   it('does not listen when it is not wanted', async () => {
-    await create({ enabled: false }).start(live);
+    await create({ app: null }).start(live);
     expect(server.address).toBeNull();
   });
 
