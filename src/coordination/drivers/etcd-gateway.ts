@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { JsonObject } from '../../domain/json.ts';
-import { abortReason, raceAbort } from '../../kernel/abort.ts';
+import { raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf, TimeoutError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -9,6 +9,7 @@ import type { EtcdSpec, HostPort } from '../backend-spec.ts';
 import { CoordinationError } from '../coordinator.ts';
 import { anything } from './etcd-requests.ts';
 import { EtcdWatch } from './etcd-watch.ts';
+import { ServingGate } from './serving-gate.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 /** The names under which releases of etcd serve the gateway, newest first. */
@@ -38,14 +39,13 @@ export class EtcdError extends Error {
 export class EtcdGateway {
   readonly #spec: EtcdSpec;
   readonly #log: Logger;
-  readonly #waiters = new Set<() => void>();
+  readonly #gate = new ServingGate('etcd');
   #agent: HttpAgent;
   #at = 0;
   /** How many servers were left so far: who failed on one that was left already blames no other. */
   #left = 0;
   #api: string | undefined;
   #token: string | undefined;
-  #problem: string | undefined = 'not connected yet';
 
   constructor(spec: EtcdSpec, log: Logger) {
     this.#spec = spec;
@@ -75,16 +75,12 @@ export class EtcdGateway {
   }
 
   health(): Health {
-    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `etcd: ${this.#problem}` };
+    return this.#gate.health();
   }
 
   /** Resolves once the last call was answered. Calls of somebody else find that out: the beat's. */
-  async whenWell(signal: AbortSignal): Promise<void> {
-    while (this.#problem !== undefined) {
-      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
-      await raceAbort(next, signal);
-    }
-    if (signal.aborted) throw abortReason(signal);
+  whenWell(signal: AbortSignal): Promise<void> {
+    return this.#gate.whenOpen(signal);
   }
 
   /** Rejects with `CoordinationError` if etcd refuses us for good, with `EtcdError` where it says no otherwise. */
@@ -92,11 +88,11 @@ export class EtcdGateway {
     const left = this.#left;
     try {
       const answer = await this.#authorised(path, body);
-      this.#well();
+      if (this.#gate.open()) this.#log.info({}, `connected to etcd at ${this.#server()}`);
       return answer;
     } catch (error) {
       if (error instanceof EtcdError && refusals.includes(error.grpcCode)) {
-        this.#problem = error.message;
+        this.#gate.shut(error.message);
         throw new CoordinationError(`etcd refuses us: ${error.message}`, { cause: error });
       }
       // A 4xx is an answer to this one request; anything else says that this server is no use now.
@@ -112,7 +108,7 @@ export class EtcdGateway {
 
   close(): void {
     this.#agent.destroy();
-    this.#problem = 'closed';
+    this.#gate.shut('closed');
   }
 
   async #authorised(path: string, body: JsonObject): Promise<JsonObject> {
@@ -186,19 +182,10 @@ export class EtcdGateway {
     });
   }
 
-  #well(): void {
-    if (this.#problem === undefined) return;
-    this.#log.info({}, `connected to etcd at ${this.#server()}`);
-    this.#problem = undefined;
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
-  }
-
   /** The next server, over new connections: those that are open may be as dead as the one that failed. */
   #leave(why: string): void {
-    if (this.#problem === 'closed') return;
-    if (this.#problem === undefined) this.#log.warn({ why }, `etcd at ${this.#server()} does not serve`);
-    this.#problem = why;
+    if (this.#gate.problem === 'closed') return;
+    if (this.#gate.shut(why)) this.#log.warn({ why }, `etcd at ${this.#server()} does not serve`);
     this.#left += 1;
     this.#at = (this.#at + 1) % this.#spec.servers.length;
     this.#agent.destroy();

@@ -9,6 +9,7 @@ import { CoordinationError, type Guarantees, type Holder } from '../coordinator.
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { MemcachedConnection, type Reply } from './memcached-connection.ts';
+import { betweenTries, ServingGate } from './serving-gate.ts';
 
 const mostListingTries = 20;
 const listingPauseMs = 100;
@@ -16,10 +17,6 @@ const listingPauseMs = 100;
 /** Tooz's key of a lock is this and the wire name; its values are marked as bytes. */
 const keyPrefix = '__TOOZ_LOCK_';
 const bytesFlag = 1;
-
-/** Pauses between attempts, drawn evenly. Python's clients try once a second and must find a gap. */
-const shortestPauseMs = 20;
-const longestPauseMs = 100;
 
 interface Held {
   readonly wireName: string;
@@ -42,10 +39,9 @@ export class MemcachedBackend implements LockBackend {
   readonly #deps: RemoteBackendDeps;
   readonly #connection: MemcachedConnection;
   readonly #held = new Set<Held>();
-  readonly #waiters = new Set<() => void>();
+  readonly #gate = new ServingGate('memcached');
   readonly #backoff: Backoff;
   readonly #beat: Loop;
-  #problem: string | undefined = 'not connected yet';
 
   constructor(spec: MemcachedSpec, deps: RemoteBackendDeps) {
     this.#spec = spec;
@@ -54,7 +50,7 @@ export class MemcachedBackend implements LockBackend {
     this.#backoff = new Backoff(spec.reconnect);
     this.#beat = new Loop({
       turn: () => this.#turn(),
-      pauseMs: () => (this.#problem === undefined ? spec.beatMs : Math.min(spec.beatMs, this.#backoff.nextMs())),
+      pauseMs: () => (this.#gate.problem === undefined ? spec.beatMs : Math.min(spec.beatMs, this.#backoff.nextMs())),
       // A renewal that failed proves nothing: the proofs run out by themselves.
       onError: (error) => this.#deps.log.debug({ err: error }, 'memcached did not confirm a heartbeat'),
     });
@@ -75,22 +71,22 @@ export class MemcachedBackend implements LockBackend {
   async stop(): Promise<void> {
     await this.#beat.stop();
     this.#connection.close();
-    this.#problem = 'closed';
+    this.#gate.shut('closed');
   }
 
   health(): Health {
-    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `memcached: ${this.#problem}` };
+    return this.#gate.health();
   }
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
     const held: Held = { wireName, value: `${this.#spec.memberId}/${randomUUID()}`, custody: new Custody() };
     try {
       for (;;) {
-        await this.#whenWell(signal);
+        await this.#gate.whenOpen(signal);
         // A lock for a main loop that hangs would only keep others waiting.
         const lock = this.#deps.mayRenew() ? await this.#try(held, signal) : undefined;
         if (lock !== undefined) return lock;
-        await delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs), signal);
+        await betweenTries(signal);
       }
     } catch (error) {
       // A try without an answer may have won. If this does not reach the server, the key's time to live ends it.
@@ -187,25 +183,13 @@ export class MemcachedBackend implements LockBackend {
       this.#fail(error);
       throw error;
     }
-    if (this.#problem !== undefined) this.#deps.log.info({}, `connected to memcached at ${this.#server()}`);
-    this.#problem = undefined;
+    if (this.#gate.open()) this.#deps.log.info({}, `connected to memcached at ${this.#server()}`);
     this.#backoff.reset();
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
   }
 
   #fail(error: unknown): void {
-    if (this.#problem === undefined) this.#deps.log.warn({ err: error }, 'memcached does not serve');
-    this.#problem = messageOf(error);
+    if (this.#gate.shut(messageOf(error))) this.#deps.log.warn({ err: error }, 'memcached does not serve');
     this.#beat.wake();
-  }
-
-  async #whenWell(signal: AbortSignal): Promise<void> {
-    while (this.#problem !== undefined) {
-      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
-      await raceAbort(next, signal);
-    }
-    if (signal.aborted) throw abortReason(signal);
   }
 
   async holders(): Promise<readonly Holder[]> {

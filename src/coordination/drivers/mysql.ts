@@ -1,4 +1,4 @@
-import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
+import { abortReason, raceAbort } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -8,10 +8,7 @@ import { CoordinationError, type Guarantees, type Holder } from '../coordinator.
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { MysqlSession } from './mysql-session.ts';
-
-/** Pauses between attempts, drawn evenly. Python's clients try once a second and must find a gap. */
-const shortestPauseMs = 20;
-const longestPauseMs = 100;
+import { betweenTries, ServingGate } from './serving-gate.ts';
 
 /** MariaDB tells of named locks with its plugin metadata_lock_info, MySQL by itself (MariaDB has that table, empty). */
 const listings = [
@@ -42,12 +39,11 @@ export class MysqlBackend implements LockBackend {
   readonly #spec: MysqlSpec;
   readonly #deps: RemoteBackendDeps;
   readonly #held = new Set<Held>();
-  readonly #waiters = new Set<() => void>();
+  readonly #gate = new ServingGate('the SQL server');
   readonly #backoff: Backoff;
   readonly #beat: Loop;
   /** Holds nothing; shows that the server answers. */
   #probe: MysqlSession | undefined;
-  #problem: string | undefined = 'not connected yet';
 
   constructor(spec: MysqlSpec, deps: RemoteBackendDeps) {
     this.#spec = spec;
@@ -55,7 +51,7 @@ export class MysqlBackend implements LockBackend {
     this.#backoff = new Backoff(spec.reconnect);
     this.#beat = new Loop({
       turn: () => this.#turn(),
-      pauseMs: () => (this.#problem === undefined ? spec.beatMs : this.#backoff.nextMs()),
+      pauseMs: () => (this.#gate.problem === undefined ? spec.beatMs : this.#backoff.nextMs()),
       onError: (error) => this.#deps.log.debug({ err: error }, 'the SQL server did not answer'),
     });
   }
@@ -74,22 +70,22 @@ export class MysqlBackend implements LockBackend {
   async stop(): Promise<void> {
     await this.#beat.stop();
     this.#probe?.end();
-    this.#problem = 'closed';
+    this.#gate.shut('closed');
   }
 
   health(): Health {
-    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `the SQL server: ${this.#problem}` };
+    return this.#gate.health();
   }
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
     let session: MysqlSession | undefined;
     try {
       for (;;) {
-        await this.#whenWell(signal);
+        await this.#gate.whenOpen(signal);
         if (session?.ended !== false) session = await this.#open(signal);
         const lock = await this.#try(wireName, session, signal);
         if (lock !== undefined) return lock;
-        await delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs), signal);
+        await betweenTries(signal);
       }
     } catch (error) {
       // With the session goes whatever an unanswered try has won.
@@ -175,23 +171,11 @@ export class MysqlBackend implements LockBackend {
       if (this.#probe?.ended !== false) this.#probe = await MysqlSession.open(this.#spec);
       await this.#probe.value('SELECT 1', []);
     } catch (error) {
-      if (this.#problem === undefined) this.#deps.log.warn({ err: error }, 'the SQL server does not serve');
-      this.#problem = messageOf(error);
+      if (this.#gate.shut(messageOf(error))) this.#deps.log.warn({ err: error }, 'the SQL server does not serve');
       throw error;
     }
-    if (this.#problem !== undefined) this.#deps.log.info({}, `connected to the SQL server at ${describe(this.#spec)}`);
-    this.#problem = undefined;
+    if (this.#gate.open()) this.#deps.log.info({}, `connected to the SQL server at ${describe(this.#spec)}`);
     this.#backoff.reset();
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
-  }
-
-  async #whenWell(signal: AbortSignal): Promise<void> {
-    while (this.#problem !== undefined) {
-      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
-      await raceAbort(next, signal);
-    }
-    if (signal.aborted) throw abortReason(signal);
   }
 
   /** Where the server does not tell of locks, at least our own. */

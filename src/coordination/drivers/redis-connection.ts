@@ -1,11 +1,12 @@
 import { Redis } from 'ioredis';
-import { abortReason, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf, TimeoutError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError } from '../coordinator.ts';
+import { ServingGate } from './serving-gate.ts';
 import { readTlsFiles } from './tls-files.ts';
 
 /** Replies that say that we, not the server or the network, are the problem. */
@@ -23,10 +24,8 @@ export class RedisConnection {
   readonly #spec: RedisSpec;
   readonly #log: Logger;
   readonly #client: Redis;
-  #problem: string | undefined = 'not connected yet';
-  /** Set while the connection is checked and usable. */
-  #ready = false;
-  readonly #waiters = new Set<() => void>();
+  /** Open while the connection is checked and usable. */
+  readonly #gate = new ServingGate('Redis');
   /** Ends a start at once when the server refuses us: waiting does not mend that. */
   #refused: ((error: Error) => void) | undefined;
   #expectation: NodeJS.Timeout | undefined;
@@ -38,7 +37,7 @@ export class RedisConnection {
     this.#client.on('connect', () => this.#expectReady());
     this.#client.on('ready', () => void this.#check());
     this.#client.on('error', (error: unknown) => this.#broken(messageOf(error)));
-    this.#client.on('close', () => this.#broken(this.#problem ?? 'the connection was closed'));
+    this.#client.on('close', () => this.#broken(this.#gate.problem ?? 'the connection was closed'));
   }
 
   /** Resolves when the server has answered; rejects with `CoordinationError` if it refuses us or does not in time. */
@@ -49,19 +48,15 @@ export class RedisConnection {
       const ready = Promise.race([this.whenReady(signal), refused]);
       await withTimeout('connecting', this.#spec.connectTimeoutMs, ready);
     } catch (error) {
-      const why = this.#problem ?? messageOf(error);
+      const why = this.#gate.problem ?? messageOf(error);
       this.close();
       if (signal.aborted) throw error;
       throw new CoordinationError(`no Redis at ${describe(this.#spec)}: ${why}`, { cause: error });
     }
   }
 
-  async whenReady(signal: AbortSignal): Promise<void> {
-    while (!this.#ready) {
-      const next = new Promise<void>((resolve) => this.#waiters.add(resolve));
-      await raceAbort(next, signal);
-    }
-    if (signal.aborted) throw abortReason(signal);
+  whenReady(signal: AbortSignal): Promise<void> {
+    return this.#gate.whenOpen(signal);
   }
 
   /**
@@ -93,13 +88,13 @@ export class RedisConnection {
   }
 
   health(): Health {
-    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `Redis: ${this.#problem}` };
+    return this.#gate.health();
   }
 
   close(): void {
     clearTimeout(this.#expectation);
     this.#client.disconnect();
-    this.#problem = 'closed';
+    this.#gate.shut('closed');
   }
 
   async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
@@ -117,7 +112,7 @@ export class RedisConnection {
   #expectReady(): void {
     clearTimeout(this.#expectation);
     this.#expectation = setTimeout(() => {
-      if (!this.#ready) this.#cut('the server takes connections and does not answer');
+      if (this.#gate.problem !== undefined) this.#cut('the server takes connections and does not answer');
     }, 2 * this.#spec.commandTimeoutMs);
   }
 
@@ -141,17 +136,11 @@ export class RedisConnection {
       return;
     }
     clearTimeout(this.#expectation);
-    this.#ready = true;
-    if (this.#problem !== undefined) this.#log.info({}, `connected to Redis at ${describe(this.#spec)}`);
-    this.#problem = undefined;
-    for (const wake of this.#waiters) wake();
-    this.#waiters.clear();
+    if (this.#gate.open()) this.#log.info({}, `connected to Redis at ${describe(this.#spec)}`);
   }
 
   #broken(why: string): void {
-    if (this.#ready) this.#log.warn({ why }, 'the connection to Redis is gone');
-    this.#ready = false;
-    this.#problem = why;
+    if (this.#gate.shut(why)) this.#log.warn({ why }, 'the connection to Redis is gone');
     if (refusals.test(why)) this.#refused?.(new Error(why));
   }
 }

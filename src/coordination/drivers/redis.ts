@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { abortReason, delay } from '../../kernel/abort.ts';
+import { abortReason } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { RedisSpec } from '../backend-spec.ts';
@@ -7,6 +7,7 @@ import { CoordinationError, type Guarantees, type Holder } from '../coordinator.
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { RedisConnection } from './redis-connection.ts';
+import { betweenTries } from './serving-gate.ts';
 
 /**
  * All keys or none, in one step. A key that already has our token counts as won: the answer to an earlier try may
@@ -35,13 +36,6 @@ for _, key in ipairs(KEYS) do
   if redis.call('get', key) == ARGV[1] then ours = ours + redis.call('del', key) end
 end
 return ours`;
-
-/**
- * Pauses between attempts, drawn evenly. Python's clients try every 100 ms; a mean of 60 ms serves us sooner without
- * shutting them out.
- */
-const shortestPauseMs = 20;
-const longestPauseMs = 100;
 
 interface Held {
   readonly wireName: string;
@@ -100,7 +94,7 @@ export class RedisBackend implements LockBackend {
       for (;;) {
         const lock = await this.#try({ wireName, keys, token }, signal);
         if (lock !== undefined) return lock;
-        await delay(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs), signal);
+        await betweenTries(signal);
       }
     } catch (error) {
       // A try without an answer may have won. If this does not reach the server, the key's time to live ends it.
