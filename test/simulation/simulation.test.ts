@@ -16,6 +16,10 @@ describe('members that share locks, in a simulation', { timeout: 120_000 }, () =
     expect(results.reduce((sum, { faults }) => sum + faults, 0)).toBeGreaterThan(4 * runs);
   });
 
+  it('are replaced before the end when all were killed shortly before it', async () => {
+    expect((await new World(1551).run()).violations).toEqual([]);
+  });
+
   it('do the same again for the same seed', async () => {
     expect(await new World(7).run()).toEqual(await new World(7).run());
   });

@@ -29,6 +29,8 @@ export interface RunResult {
 }
 
 const faultyMs = 30_000;
+/** A member that was killed is replaced within so long. */
+const longestAwayMs = 3_000;
 const workersEach = 2;
 const memberCount = 3;
 
@@ -83,10 +85,12 @@ export class World {
     this.#planFaults();
     await this.time.run(faultyMs);
     this.#heal();
+    // Whoever is to replace the last that were killed is there before all are drained and stopped.
+    await this.time.run(faultyMs + longestAwayMs);
     // Every wait that was served last has all others before it, each with all of its steps.
     const { ttlMs, stepMs } = this.settings;
     const turnMs = 10 * (stepMs + 2_000) + ttlMs / 3 + 1_000;
-    const patienceMs = 2 * ttlMs + this.#members.length * workersEach * turnMs;
+    const patienceMs = longestAwayMs + 2 * ttlMs + this.#members.length * workersEach * turnMs;
     // Where nobody keeps an order, waiting ends for certain only when the others ask for no more.
     if (!this.settings.queue) for (const member of this.#members) member.drain();
     const old = (): Member | undefined =>
@@ -170,7 +174,7 @@ export class World {
         break;
       case 'kill':
         member.place.dead = true;
-        time.after(random.between(0, 3_000), () => this.#join());
+        time.after(random.between(0, longestAwayMs), () => this.#join());
         break;
       case 'server':
         server.place.frozen = true;
