@@ -9,6 +9,7 @@ import { PythonSide } from './python.ts';
 import { ratiosOf, textOf, type BenchReport } from './report.ts';
 import { Servers } from './servers.ts';
 import type { Side } from './side.ts';
+import { measureStarts, type StartResult } from './starts.ts';
 
 /* npm run bench: see docs/bench.md. */
 
@@ -20,8 +21,13 @@ async function bench(options: BenchOptions): Promise<void> {
   const loadBefore = loadavg()[0] ?? 0;
   const servers = await Servers.start(options.locks);
   const runs: RunResult[] = [];
+  const starts: StartResult[] = [];
   try {
-    for (let round = 1; round <= options.rounds; round += 1) {
+    for (const side of options.startOnly ? sides : []) {
+      console.error(`measuring starts of ${side.name} …`);
+      starts.push(...(await measureStarts(side, dir, servers, options)));
+    }
+    for (let round = 1; round <= (options.startOnly ? 0 : options.rounds); round += 1) {
       for (const side of sides) {
         console.error(`measuring ${side.name}, round ${round} of ${options.rounds} …`);
         runs.push(await measure(side, `${side.name}-${round}`, dir, servers, options));
@@ -31,8 +37,9 @@ async function bench(options: BenchOptions): Promise<void> {
       date: new Date().toISOString().slice(0, 10),
       machine: `${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Linux ${release()}`,
       settings: await settingsOf(options, servers, loadBefore),
+      starts,
       runs,
-      ratios: sides.length === 2 ? ratiosOf(runs) : {},
+      ratios: runs.length > 0 && sides.length === 2 ? ratiosOf(runs) : {},
     };
     console.log(textOf(report));
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);

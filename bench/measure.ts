@@ -1,18 +1,14 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
-import { Account } from './account.ts';
 import { cpuMs } from './cpu.ts';
 import { ForkCounter } from './forks.ts';
 import { Load, type LoadResult } from './load.ts';
 import { MemoryWatch, type MemoryReport } from './memory.ts';
 import type { BenchOptions } from './options.ts';
-import { Requests, type Prepared } from './requests.ts';
-import { account, type Servers } from './servers.ts';
-import { makeShare } from './share.ts';
+import type { Prepared, Requests } from './requests.ts';
+import type { Servers } from './servers.ts';
 import type { Side } from './side.ts';
-import { SqlCounter, type SqlCount } from './sql.ts';
+import type { SqlCount, SqlCounter } from './sql.ts';
+import { makeSurroundings } from './surroundings.ts';
 import { processTree } from '../test/support/process-tree.ts';
 
 export interface OperationResult extends LoadResult {
@@ -43,52 +39,33 @@ export interface RunResult {
 const warmUp = 4;
 /** How many different statements of each operation are told. */
 const listed = 40;
-/** How long memory is watched where only the start is measured. */
-const settleMs = 2_000;
 
-/** One life of one side: a database of its own, started, driven, stopped. */
-export async function measure(side: Side, name: string, dir: string, servers: Servers, options: BenchOptions) {
-  const runDir = join(dir, name);
-  await mkdir(join(runDir, 'coordination'), { recursive: true, mode: 0o755 });
-  const share = await makeShare(runDir, options.driver === 'nfs');
-  const db = servers.pool(name);
-  const counter = ForkCounter.open();
+/** One life of one side: started in surroundings of its own, driven, stopped. */
+export async function measure(
+  side: Side,
+  name: string,
+  dir: string,
+  servers: Servers,
+  options: BenchOptions,
+): Promise<RunResult> {
+  const [volumesInDatabase = 0] = options.volumesInDatabase;
+  const surroundings = await makeSurroundings(side, name, dir, servers, options, volumesInDatabase);
+  const { context, requests, sql } = surroundings;
+  const { db, place, share } = context;
+  const forks = ForkCounter.open();
   try {
-    const place = await servers.place(name);
-    const coordinationUrl = servers.zookeeper?.url ?? `file://${join(runDir, 'coordination')}`;
-    const context = { dir: runDir, place, share, coordinationUrl, db, account: new Account(options.user) };
-    await context.account.own(runDir);
-    await side.prepare(context);
-    const sql = new SqlCounter(db, account.name);
-    await sql.start();
-    const requests = new Requests(db, side.target);
-    await requests.fill(options.volumesInDatabase);
     const service = await side.start(context);
-    const memory = new MemoryWatch(service.pids, side.rootRole);
-    let operations: readonly OperationResult[] = [];
+    const { pids, readyMs } = service;
+    const memory = new MemoryWatch(pids, side.rootRole);
+    let operations: readonly OperationResult[];
     let memoryReport: MemoryReport;
     try {
-      counter?.follow(service.pids.flatMap(processTree));
-      if (options.startOnly) {
-        await sleep(settleMs);
-      } else {
-        const load = await Load.connect(db, place.amqpUrl, 'openstack');
-        await load.untilConsumed(requests.queue);
-        operations = await drive(
-          new Driver({
-            load,
-            requests,
-            sql,
-            forks: counter,
-            db,
-            inFlight: options.inFlight,
-            servers,
-            pids: service.pids,
-          }),
-          options,
-        );
-        await load.close();
-      }
+      forks?.follow(pids.flatMap(processTree));
+      const load = await Load.connect(db, place.amqpUrl, 'openstack');
+      await load.untilConsumed(requests.queue);
+      const { inFlight } = options;
+      operations = await drive(new Driver({ load, requests, sql, forks, db, inFlight, servers, pids }), options);
+      await load.close();
     } finally {
       memoryReport = memory.stop();
       await service.stop();
@@ -96,17 +73,16 @@ export async function measure(side: Side, name: string, dir: string, servers: Se
     return {
       side: side.name,
       version: side.version,
-      readyMs: service.readyMs,
+      readyMs,
       readyMeans: side.readyMeans,
-      volumesInDatabase: options.volumesInDatabase,
+      volumesInDatabase,
       operations,
       memory: memoryReport,
       leftOnShare: await share.leftovers(),
-    } satisfies RunResult;
+    };
   } finally {
-    counter?.close();
-    await db.end();
-    await share.remove();
+    forks?.close();
+    await surroundings.close();
   }
 }
 

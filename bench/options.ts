@@ -1,5 +1,8 @@
 import { parseArgs } from 'node:util';
 
+const lockServices = ['file', 'zookeeper', 'redis'] as const;
+export type LockService = (typeof lockServices)[number];
+
 /** What is measured and how; the same for both sides. */
 export interface BenchOptions {
   /** How many volumes; each is created, snapshotted once, its snapshot deleted, and deleted. */
@@ -17,13 +20,16 @@ export interface BenchOptions {
   readonly rounds: number;
   /** The account that runs the services; undefined: who runs the bench. */
   readonly user: string | undefined;
-  readonly locks: 'file' | 'zookeeper';
+  readonly locks: LockService;
   readonly driver: 'folder' | 'nfs';
   /** `[DEFAULT] executor_thread_pool_size`. */
   readonly threads: number;
-  /** Rows that lie in the table of volumes before the start. */
-  readonly volumesInDatabase: number;
+  /** Rows that lie in the table of volumes before the start; several numbers only where starts are measured. */
+  readonly volumesInDatabase: readonly number[];
+  /** Measure only starts. */
   readonly startOnly: boolean;
+  /** How many of them. */
+  readonly starts: number;
   /** Where the result is written as JSON, besides the tables. */
   readonly json: string | undefined;
   /** Keep the folder with configurations and logs. */
@@ -42,11 +48,13 @@ export const benchUsage = `npm run bench -- [OPTIONS]
   --only ours|python         with --against python: measure one side, in the settings of both
   --user NAME                run the services as this account (as root), e.g. cinder: as deployers do
   --rounds N                 how often each side is measured (1)
-  --locks file|zookeeper     the lock service (file)
+  --locks file|zookeeper|redis
+                             the lock service (file)
   --driver folder|nfs        this program's driver (folder; with --against python: nfs, which needs root)
   --threads N                executor_thread_pool_size (64)
   --volumes-in-database N    rows that are there before the start (0)
-  --start-only               measure only the start
+  --start-only               measure only starts; --volumes-in-database may be several numbers then: 10000,1000000
+  --starts N                 how many starts with each of them, in turn (5)
   --json FILE                write the result there, too
   --keep                     keep the folder with configurations and logs
   --cpu-prof FOLDER          write CPU profiles of this program's processes
@@ -70,6 +78,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
       threads: { type: 'string', default: '64' },
       'volumes-in-database': { type: 'string', default: '0' },
       'start-only': { type: 'boolean', default: false },
+      starts: { type: 'string', default: '5' },
       json: { type: 'string' },
       keep: { type: 'boolean', default: false },
       'cpu-prof': { type: 'string' },
@@ -87,11 +96,12 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     only: values.only === undefined ? undefined : oneOf('--only', values.only, ['ours', 'python']),
     rounds: whole('--rounds', values.rounds, 1),
     user: values.user,
-    locks: oneOf('--locks', values.locks, ['file', 'zookeeper']),
+    locks: oneOf('--locks', values.locks, lockServices),
     driver: driverOf(values.driver, againstPython),
     threads: whole('--threads', values.threads, 1),
-    volumesInDatabase: whole('--volumes-in-database', values['volumes-in-database'], 0),
+    volumesInDatabase: rowsOf(values['volumes-in-database'], values['start-only']),
     startOnly: values['start-only'],
+    starts: whole('--starts', values.starts, 1),
     json: values.json,
     keep: values.keep,
     cpuProf: values['cpu-prof'],
@@ -103,6 +113,12 @@ function driverOf(given: string | undefined, againstPython: boolean): 'folder' |
   if (againstPython && driver !== 'nfs') throw new Error('--against python compares the NFS drivers: use --driver nfs');
   if (driver === 'nfs' && process.getuid?.() !== 0) throw new Error('--driver nfs mounts a folder: run it as root');
   return driver;
+}
+
+function rowsOf(text: string, startOnly: boolean): number[] {
+  const numbers = text.split(',').map((part) => whole('--volumes-in-database', part, 0));
+  if (numbers.length > 1 && !startOnly) throw new Error('several --volumes-in-database go only with --start-only');
+  return numbers;
 }
 
 function whole(name: string, text: string, smallest: number): number {

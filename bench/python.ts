@@ -44,6 +44,8 @@ export class PythonSide implements Side {
 
   async start(context: RunContext): Promise<RunningService> {
     const file = await this.#configure(context);
+    // Of an earlier start: what is waited for is this one's.
+    await context.db.query(`UPDATE services SET updated_at = NULL WHERE "binary" = 'cinder-volume'`);
     const since = performance.now();
     let readyMs = 0;
     const process = await startServerProcess({

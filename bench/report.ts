@@ -1,10 +1,13 @@
 import type { OperationResult, RunResult } from './measure.ts';
+import type { StartResult } from './starts.ts';
 
 /** All that was measured, with what it was measured on. */
 export interface BenchReport {
   readonly date: string;
   readonly machine: string;
   readonly settings: Readonly<Record<string, string | number>>;
+  /** Where only starts were measured; `runs` is empty then. */
+  readonly starts: readonly StartResult[];
   readonly runs: readonly RunResult[];
   /** By operation: this program's rate through Python's, medians of the rounds. */
   readonly ratios: Readonly<Record<string, number>>;
@@ -25,7 +28,19 @@ export function textOf(report: BenchReport): string {
   const head = [`${report.date}, ${report.machine}`, ...settings];
   const ratios = Object.entries(report.ratios).map(([name, ratio]) => [name, `${ratio.toFixed(1)}×`]);
   const compared = ratios.length === 0 ? [] : ['', ...table(['operations per second', 'ours : python'], ratios)];
-  return [...head, ...report.runs.flatMap((run) => ['', ...runText(run)]), ...compared].join('\n');
+  const starts = report.starts.length === 0 ? [] : ['', ...startsText(report.starts)];
+  return [...head, ...starts, ...report.runs.flatMap((run) => ['', ...runText(run)]), ...compared].join('\n');
+}
+
+function startsText(starts: readonly StartResult[]): string[] {
+  const rows = starts.map(({ side, volumesInDatabase, readyMs }) => [
+    side,
+    String(volumesInDatabase),
+    ...[median(readyMs), Math.min(...readyMs), Math.max(...readyMs)].map((ms) => ms.toFixed(0)),
+    readyMs.map((ms) => ms.toFixed(0)).join(' '),
+  ]);
+  const meanings = new Set(starts.map(({ side, readyMeans }) => `${side}: ${readyMeans}`));
+  return [...table(['start', 'volumes', 'median ms', 'best', 'worst', 'each'], rows), ...meanings];
 }
 
 function runText(run: RunResult): string[] {

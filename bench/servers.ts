@@ -1,16 +1,28 @@
 import pg from 'pg';
+import type { LockService } from './options.ts';
 import {
   createDatabase,
   startPostgres,
   startRabbit,
+  startRedis,
   startZookeeper,
   type PostgresServer,
   type RabbitServer,
-  type ZookeeperServer,
 } from '../test/support/servers.ts';
 
 /** The services' account in the database; the bench itself is the superuser. */
 export const account = { name: 'cinder', password: 'cinder' } as const;
+
+interface LockServer {
+  readonly url: string;
+  stop(): Promise<void>;
+}
+
+const lockServers: Record<LockService, () => Promise<LockServer | undefined>> = {
+  file: () => Promise.resolve(undefined),
+  zookeeper: () => startZookeeper(),
+  redis: () => startRedis(),
+};
 
 /** What a side is given for one run. */
 export interface Place {
@@ -20,35 +32,40 @@ export interface Place {
   readonly amqpUrl: string;
 }
 
-/** PostgreSQL with fsync on, RabbitMQ and where asked for ZooKeeper, on loopback ports of their own. */
+/** PostgreSQL with fsync on, RabbitMQ and where asked for a lock service, on loopback ports of their own. */
 export class Servers {
   readonly #postgres: PostgresServer;
   readonly #rabbit: RabbitServer;
-  readonly zookeeper: ZookeeperServer | undefined;
+  readonly #locks: LockServer | undefined;
 
-  private constructor(postgres: PostgresServer, rabbit: RabbitServer, zookeeper: ZookeeperServer | undefined) {
+  private constructor(postgres: PostgresServer, rabbit: RabbitServer, locks: LockServer | undefined) {
     this.#postgres = postgres;
     this.#rabbit = rabbit;
-    this.zookeeper = zookeeper;
+    this.#locks = locks;
   }
 
-  static async start(locks: 'file' | 'zookeeper'): Promise<Servers> {
+  static async start(lockService: LockService): Promise<Servers> {
     const started = await Promise.allSettled([
       startPostgres({ fsync: true, settings: { shared_preload_libraries: 'pg_stat_statements' } }),
       startRabbit(),
-      locks === 'zookeeper' ? startZookeeper() : undefined,
+      lockServers[lockService](),
     ]);
-    const [postgres, rabbit, zookeeper] = started;
-    if (postgres.status === 'rejected' || rabbit.status === 'rejected' || zookeeper.status === 'rejected') {
+    const [postgres, rabbit, locks] = started;
+    if (postgres.status === 'rejected' || rabbit.status === 'rejected' || locks.status === 'rejected') {
       for (const server of started) if (server.status === 'fulfilled') await server.value?.stop();
       const failed = started.find((server) => server.status === 'rejected');
       throw new Error('a server did not start', { cause: failed?.reason });
     }
-    const servers = new Servers(postgres.value, rabbit.value, zookeeper.value);
+    const servers = new Servers(postgres.value, rabbit.value, locks.value);
     await withClient(postgres.value.url, (client) =>
       client.query(`CREATE ROLE ${account.name} LOGIN PASSWORD '${account.password}'`),
     );
     return servers;
+  }
+
+  /** `[coordination] backend_url`, unless the locks are files. */
+  get lockServiceUrl(): string | undefined {
+    return this.#locks?.url;
   }
 
   get pids() {
@@ -90,7 +107,7 @@ export class Servers {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#postgres.stop(), this.#rabbit.stop(), this.zookeeper?.stop()]);
+    await Promise.all([this.#postgres.stop(), this.#rabbit.stop(), this.#locks?.stop()]);
   }
 }
 
