@@ -45,8 +45,10 @@ export class Consumers implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    this.#servers = this.#options.backends.started.flatMap((unit) => this.#serversOf(unit));
+    const units = this.#options.backends.started;
+    this.#servers = units.flatMap((unit) => this.#serversOf(unit));
     await Promise.all(this.#servers.map((server) => server.start(signal)));
+    for (const unit of units) unit.announce();
   }
 
   async stop(how: { force: AbortSignal }): Promise<void> {

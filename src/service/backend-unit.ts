@@ -34,7 +34,7 @@ export interface BackendUnitOptions {
  * The life of one enabled backend: its services row, its driver, its heartbeat and its reports.
  *
  *     start: check cluster rule → register → set the driver up (goes on by itself after `firstTryMs`)
- *     driver up: replication status, heartbeat, first report, in this order, whenever that is
+ *     driver up: heartbeat, whenever that is; reports only once requests are consumed (`announce`)
  *     stop: no heartbeat and no report any more → driver stopped. The services row stays as it is.
  */
 export class BackendUnit implements Backend, Component {
@@ -50,6 +50,7 @@ export class BackendUnit implements Backend, Component {
   readonly #reporter: CapabilityReporter;
   readonly #stopping = new AbortController();
   readonly #up = deferred();
+  readonly #announced = deferred();
   #life: Promise<void> | undefined;
 
   constructor(options: BackendUnitOptions) {
@@ -92,6 +93,14 @@ export class BackendUnit implements Backend, Component {
   /** Resolves when the driver is up, now or later; rejects when the signal aborts or the unit stops. */
   whenReady(signal: AbortSignal): Promise<void> {
     return raceAbort(this.#up.promise, signal);
+  }
+
+  /**
+   * Requests are consumed from now on: the schedulers may be told. Not before, as upstream; and adding up the rows of a
+   * large backend would slow the rest of the start.
+   */
+  announce(): void {
+    this.#announced.resolve();
   }
 
   capabilitiesChanged(): void {
@@ -176,8 +185,12 @@ export class BackendUnit implements Backend, Component {
     this.#up.resolve();
     // Before the report: the scheduler passes over a service whose row was never updated.
     this.#heartbeat.beatNow();
-    this.#reporter.start();
-    await this.#tellReplication(signal);
+    await Promise.all([this.#report(signal), this.#tellReplication(signal)]);
+  }
+
+  async #report(signal: AbortSignal): Promise<void> {
+    await raceAbort(this.#announced.promise, signal).catch(() => undefined);
+    if (!signal.aborted) this.#reporter.start();
   }
 
   /**

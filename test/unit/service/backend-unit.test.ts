@@ -56,7 +56,7 @@ describe('backend unit', () => {
     vi.useRealTimers();
   });
 
-  it('is up at once: registered, beaten, reported, not replicating', async () => {
+  it('is up at once: registered, beaten, not replicating; reported once requests are consumed', async () => {
     const unit = create('nfs1', 'aa');
     await unit.start(live);
     await settle();
@@ -64,6 +64,9 @@ describe('backend unit', () => {
     expect(unit).toMatchObject({ host: 'node1@nfs1', cluster: 'aa@nfs1', workOf: 'aa@nfs1', service: { id: 1 } });
     expect(tables.beats).toBe(1);
     expect(tables.rows[0]?.replication_status).toBe('disabled');
+    expect(reporter.calls).toEqual([]);
+    unit.announce();
+    await settle();
     expect(reporter.calls).toEqual(['start']);
     await unit.whenReady(live);
     await settle(30_000);
@@ -77,6 +80,7 @@ describe('backend unit', () => {
     driver.startOutcomes = Array.from({ length: 6 }, () => new Error('no server'));
     const unit = create();
     await unit.start(live);
+    unit.announce();
     expect(unit.health()).toEqual({ ok: false, detail: 'driver not up: no server' });
     const startsAfter = async (ms: number): Promise<number> => {
       await settle(ms);
