@@ -146,6 +146,22 @@ export interface RevertAbility {
   revert(volume: Volume, snapshot: Snapshot, work: DriverWork): Promise<VolumeModelUpdate>;
 }
 
+/** A volume that has come here from another backend, in the row that was made for it. */
+export interface Arrival {
+  readonly volume: Volume;
+  readonly target: Volume;
+  /** Whether it may have the volume's own name. */
+  readonly rename: boolean;
+}
+
+export interface MigrationAbility {
+  /**
+   * The end of a migration on the backend that the volume has come to. Answers whose id names its data from now on: the
+   * volume's where it was renamed, else still the target's.
+   */
+  arrive(arrival: Arrival, work: DriverWork): Promise<{ readonly nameId: string; readonly update: VolumeModelUpdate }>;
+}
+
 /**
  * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
  * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
@@ -170,4 +186,5 @@ export interface VolumeDriver extends Component {
   readonly image?: ImageAbility;
   readonly growth?: ExtendAbility;
   readonly reversal?: RevertAbility;
+  readonly migration?: MigrationAbility;
 }

@@ -4,6 +4,7 @@ import type { Repositories } from '../db/database.ts';
 import { now } from '../db/ports/resources.ts';
 import type { Changes } from '../db/ports/resources.ts';
 import { CinderError, toCinderError } from '../domain/exceptions.ts';
+import { migratedFrom } from '../domain/migration.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { glanceValues, makeFromImage } from './image-volume.ts';
@@ -47,14 +48,25 @@ export async function sourceLocks(
  */
 export async function place(volume: Volume, scope: Scope, ports: OperationPorts): Promise<Volume> {
   const host = ownHost(ports.backend, volume);
-  const provider_location = volume.provider_location ?? (await chooseLocation(volume, scope, ports));
-  if (volume.provider_location !== null && volume.host === host) return volume;
+  const known = placeOf(volume, ports.backend);
+  const provider_location = known ?? (await chooseLocation(volume, scope, ports));
+  if (known !== null && volume.host === host) return volume;
   const placed = { host, provider_location };
   const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
   if ((await scope.saveVolume(volume.id, placed, expected)) === 0) {
     throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
   }
   return { ...volume, ...placed };
+}
+
+/**
+ * Where the volume's file is or will be; null: nowhere yet. Python copies the place of a volume that migrates into the
+ * target's row, where it says nothing unless both backends have that share.
+ */
+export function placeOf(volume: Volume, { driver }: Backend): string | null {
+  const { provider_location: location } = volume;
+  if (location === null || migratedFrom(volume) === null) return location;
+  return driver.locations().includes(location) ? location : null;
 }
 
 async function chooseLocation(
@@ -119,7 +131,7 @@ export async function finishVolume(
 
 /** Whether nothing of the volume is on a share (any more). Only an error of unknown outcome is passed on. */
 export async function isRemoved(row: Volume, { work, log }: Scope, { backend }: OperationPorts): Promise<boolean> {
-  if (row.provider_location === null) return true;
+  if (placeOf(row, backend) === null) return true;
   if (!backend.ready()) return false;
   try {
     await backend.driver.remove(row, work);

@@ -1,5 +1,7 @@
 import { CinderError } from '../../domain/exceptions.ts';
+import { migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
+import type { ImageFormat } from '../qemu-img.ts';
 import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { gib } from './settings.ts';
@@ -11,8 +13,19 @@ export async function createVolume(parts: RemoteFsParts, volume: Volume, work: D
     throw new CinderError('VolumeDriverException', { message: 'Encrypted volumes are not supported here yet.' });
   }
   const folder = await openFolder(parts, volume, work);
-  await (parts.format === 'qcow2' ? createQcow2(parts, folder) : createRaw(parts, folder));
-  return { adminMetadata: { format: parts.format } };
+  const format = await formatOfNew(parts, volume, work);
+  await (format === 'qcow2' ? createQcow2(parts, folder) : createRaw(parts, folder));
+  return { adminMetadata: { format } };
+}
+
+/**
+ * What is migrated here keeps its format: Python copies the bytes of the file as they are, and a guest's bytes in a file
+ * that is noted as qcow2 could not be read, or would be believed.
+ */
+async function formatOfNew(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<ImageFormat> {
+  const source = migratedFrom(volume);
+  const noted = source === null ? undefined : (await work.adminMetadataOf?.(source))?.['format'];
+  return noted === 'raw' || noted === 'qcow2' ? noted : parts.format;
 }
 
 /** One round trip: what older owners left is removed, the file made, written to disk and given its name. */

@@ -12,6 +12,7 @@ import type {
   DriverWork,
   ExtendAbility,
   ImageAbility,
+  MigrationAbility,
   Placement,
   PlacementRequest,
   RevertAbility,
@@ -27,6 +28,7 @@ import { deleteVolume } from './delete-volume.ts';
 import { extendVolume } from './extend-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
 import { imageAbility } from './image.ts';
+import { migrationAbility } from './migrate.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { chooseShare, type PlacementRules } from './placement.ts';
 import { revertVolume } from './revert-volume.ts';
@@ -43,6 +45,7 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly image: ImageAbility;
   readonly connection: ConnectionAbility;
   readonly growth: ExtendAbility;
+  readonly migration: MigrationAbility;
   readonly reversal?: RevertAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
@@ -61,6 +64,7 @@ export class RemoteFsDriver implements VolumeDriver {
     this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
     this.image = imageAbility(parts);
     this.connection = connectionAbility(parts, info.prefix);
+    this.migration = migrationAbility(parts);
     const room = { capacity: this.#capacity, rules: this.#rules };
     this.growth = { extend: (request, work) => extendVolume(parts, request, room, work) };
     if (nfsSnapshotSupport) {

@@ -84,6 +84,17 @@ export class ShareFiles {
     return null;
   }
 
+  async move({ dir, from, to }: Args<'move'>, guard: CallGuard): Promise<Result<'move'>> {
+    const [source, target] = [pathIn(this.#allowed, dir, from), pathIn(this.#allowed, dir, to)];
+    const { ino } = await lstat(source);
+    await guard.commit(() => link(source, target)).catch(ignore('EEXIST'));
+    // An interrupted predecessor, or a server that lost its answer, may have linked it before.
+    if ((await lstat(target)).ino !== ino) return { state: 'taken' };
+    await guard.commit(() => unlink(source)).catch(ignore('ENOENT'));
+    await this.#syncFolder(dir);
+    return { state: 'moved' };
+  }
+
   async unlink({ dir, names }: Args<'unlink'>, guard: CallGuard): Promise<null> {
     const paths = names.map((name) => pathIn(this.#allowed, dir, name));
     for (const path of paths) await guard.commit(() => unlink(path)).catch(ignore('ENOENT'));

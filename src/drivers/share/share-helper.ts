@@ -37,6 +37,7 @@ export class ShareHelper {
       createFile: (args, guard) => files.createFile(args, guard),
       commit: (args, guard) => files.commit(args, guard),
       replaceFile: (args, guard) => files.replaceFile(args, guard),
+      move: (args, guard) => files.move(args, guard),
       unlink: (args, guard) => files.unlink(args, guard),
       removeTemps: (args, guard) => files.removeTemps(args, guard),
       run: (args, guard) => this.#children.run(args, guard),

@@ -94,6 +94,11 @@ export interface ShareVerbs {
   commit: Verb<CommitArgs, null>;
   /** Writes `text` under a temporary name and commits it by `rename`. */
   replaceFile: Verb<Omit<CommitArgs, 'how' | 'growTo'> & { readonly text: string }, null>;
+  /** Gives a file another name, if nothing has that name: it has both for a moment, and never none. */
+  move: Verb<
+    { readonly dir: string; readonly from: string; readonly to: string },
+    { readonly state: 'moved' | 'taken' }
+  >;
   /** Removes files one after the other; missing ones are success. */
   unlink: Verb<{ readonly dir: string; readonly names: readonly string[] }, null>;
   /** Removes unfinished files of a volume, of other owners or (`own`) of this one. */

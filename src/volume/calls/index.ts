@@ -11,6 +11,7 @@ import { removeExport } from './remove-export.ts';
 import { secureFileOperationsEnabled } from './secure-file-operations-enabled.ts';
 import { terminateConnectionSnapshot } from './terminate-connection-snapshot.ts';
 import { terminateConnection } from './terminate-connection.ts';
+import { updateMigratedVolume } from './update-migrated-volume.ts';
 
 /** Every RPC call that this service answers about volumes, in the order of upstream's manager. */
 export const calls: readonly RpcCall[] = [
@@ -23,6 +24,7 @@ export const calls: readonly RpcCall[] = [
   removeExport,
   removeExportSnapshot,
   acceptTransfer,
+  updateMigratedVolume,
   secureFileOperationsEnabled,
   attachmentUpdate,
   attachmentDelete,

@@ -5,6 +5,7 @@ import type { OutboxMessage } from '../../db/ports/custody.ts';
 import type { Repositories } from '../../db/database.ts';
 import { now } from '../../db/ports/resources.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
+import { migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { cacheEvent, settleKept } from '../image-cache.ts';
 import { glanceValues, removeKept } from '../image-volume.ts';
@@ -15,7 +16,7 @@ import type { RowLooks } from '../row-looks.ts';
 import { mayReschedule, schedulerArgs } from '../reschedule.ts';
 import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
-import { finishVolume, isRemoved, make, place, sourceLocks } from '../volume-making.ts';
+import { finishVolume, isRemoved, make, place, placeOf, sourceLocks } from '../volume-making.ts';
 import type { MadeVolume } from '../volume-making.ts';
 import { ById, Flag } from './arguments.ts';
 import { RequestSpec, bootSource, imageLocks, sourceOf } from './volume-source.ts';
@@ -34,7 +35,8 @@ import type { VolumeSource } from './volume-source.ts';
  *
  *   before 1  `creating`, no provider_location: nothing is on a share. It begins anew.
  *   1 place   choose a share, write provider_location and our host. Only then may a file exist, so the row always
- *             names the place of whatever an owner made.
+ *             names the place of whatever an owner made. (The place in a migration's target is its source's, copied by
+ *             Python, unless it is one of our shares.)
  *   before 2  provider_location is set: it keeps that place, does not choose again.
  *   2 make    driver.create / clone.create at that place. A complete file is success; what an owner left unfinished
  *             has that owner's tag in its name and is removed by the driver before it looks.
@@ -182,7 +184,7 @@ async function settleGone(
   ports: OperationPorts,
 ): Promise<Settlement> {
   const volume = result.ok ? result.value.volume : state.volume;
-  if (volume.provider_location !== null) await ports.backend.driver.remove(volume, scope.work);
+  if (placeOf(volume, ports.backend) !== null) await ports.backend.driver.remove(volume, scope.work);
   const keep = result.ok ? (result.value.from?.keep ?? null) : null;
   if (keep !== null) await removeKept(keep.row, scope, ports);
   return {
@@ -206,8 +208,7 @@ async function events(
   { context }: Scope,
   ports: OperationPorts,
 ): Promise<readonly OutboxMessage[]> {
-  const isTarget = row.migration_status?.startsWith('target:') === true;
-  if (isTarget && !row.use_quota) return [];
+  if (migratedFrom(row) !== null && !row.use_quota) return [];
   const glance = made === null || !ports.messages.enabled ? {} : await inherited(made, ports);
   return volumeEvents(ports, context, row.host ?? ports.backend.host, [
     { suffix: 'create.start', volume: row },

@@ -3,6 +3,7 @@ import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
 import { CinderError, isCinder, toCinderError } from '../../domain/exceptions.ts';
+import { migratedFrom } from '../../domain/migration.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import { AppError, messageOf, toError } from '../../kernel/errors.ts';
 import { volumeEvents } from '../notifications.ts';
@@ -18,6 +19,7 @@ import {
   removalEvents,
   removeSnapshot,
 } from '../snapshot-removal.ts';
+import { placeOf } from '../volume-making.ts';
 import { releaseVolume } from '../volume-removal.ts';
 import { ById, Flag } from './arguments.ts';
 
@@ -86,7 +88,8 @@ export const deleteVolume: Operation<typeof Args, State, null> = {
     if (refusal !== null) throw refusal;
     if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
     for (const snapshot of state.snapshots) await removeOne(snapshot, state, scope, ports);
-    await ports.backend.driver.remove(state.volume, scope.work);
+    const place = { provider_location: placeOf(state.volume, ports.backend) };
+    await ports.backend.driver.remove({ ...state.volume, ...place }, scope.work);
     return null;
   },
   settle: (state, result, scope, ports) =>
@@ -176,7 +179,7 @@ async function settleFailed(
     apply: async (db) => {
       if (isForeign) return;
       if (stays !== null) await failSnapshotRemoval(db, stays.snapshot, stays.cause, scope.context, ports.settings);
-      if (volume.migration_status?.startsWith('target:') === true) await db.volumes.destroy(volume.id);
+      if (migratedFrom(volume) !== null) await db.volumes.destroy(volume.id);
       else await moveVolume(db, volume, isBusy ? 'available' : failed, {}, asked);
     },
     outbox: isForeign ? [] : await events(state, false, scope, ports),

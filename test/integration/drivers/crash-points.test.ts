@@ -26,6 +26,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
   let backend: FolderBackend;
   let fresh: Volume;
   let freshSnapshot: Snapshot;
+  const filled = new WeakSet<Scene>();
   beforeAll(async () => {
     backend = await FolderBackend.start();
   });
@@ -98,6 +99,19 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       },
     },
     {
+      name: 'arrival after a migration',
+      points: ['volume-rename'],
+      run: async (where, work) => {
+        const { target } = await arriving(where);
+        const { nameId } = await backend.driver.migration.arrive({ volume: fresh, target, rename: true }, work);
+        expect(nameId).toBe(fresh.id);
+      },
+      check: () => {
+        backend.expectBytes(`volume-${fresh.id}`, 'raw', tail, 65536, 6);
+        expect(backend.files().filter((name) => name.includes(freshSnapshot.id))).toEqual([]);
+      },
+    },
+    {
       name: 'deletion of the newest snapshot',
       points: ['snapshot-merge', 'snapshot-info', 'snapshot-file'],
       ...remove(2),
@@ -119,6 +133,16 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       check: ({ volume }) => expect(backend.files().filter((name) => name.includes(volume.id))).toEqual([]),
     },
   ];
+
+  /** A file that somebody has filled for `fresh` under another id, once for each scene. */
+  async function arriving(where: Scene): Promise<{ readonly target: Volume }> {
+    const target = { ...fresh, id: freshSnapshot.id, status: 'available', migration_status: `target:${fresh.id}` };
+    if (filled.has(where)) return { target };
+    filled.add(where);
+    await backend.driver.create({ ...target, status: 'creating' }, backend.work());
+    backend.write(target, tail, 65536, 6);
+    return { target };
+  }
 
   /** The volume's and each remaining snapshot's data, read through the chain. */
   function expectData(volume: Volume, snapshots: readonly Snapshot[], except?: number): void {

@@ -9,6 +9,7 @@ import type {
   CloneAbility,
   DriverWork,
   ExtendAbility,
+  MigrationAbility,
   RevertAbility,
   SnapshotAbility,
   VolumeDriver,
@@ -26,6 +27,7 @@ export class FolderBackend {
     clone: CloneAbility;
     growth: ExtendAbility;
     reversal: RevertAbility;
+    migration: MigrationAbility;
   };
   readonly location: string;
   readonly rows = new Map<string, Snapshot>();

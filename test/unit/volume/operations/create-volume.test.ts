@@ -39,6 +39,21 @@ function world(row: Partial<Volume> = {}, options: Partial<WorldOptions> = {}): 
 const row = (at: World): Volume | undefined => at.db.tables.volumes[VOLUME];
 
 describe('create_volume', () => {
+  test.each([
+    [
+      'chooses a place of its own for what migrates here, whose row names the old one',
+      'other:/share',
+      ['place', 'create'],
+    ],
+    ['keeps a share that both backends have', SHARE, ['create']],
+  ])('%s', async (_what, provider_location, steps) => {
+    const target = { provider_location, migration_status: `target:${SOURCE}`, use_quota: false };
+    const at = await world(target).carry('create_volume', { ...request, request_spec: null, filter_properties: null });
+    expect(row(at)).toMatchObject({ status: 'available', provider_location: SHARE });
+    expect(at.driver.calls.map((call) => call.split(' ')[0])).toEqual(steps);
+    expect(at.events()).toEqual([]);
+  });
+
   test('makes an empty volume where its row says, and tells of it', async () => {
     const at = await world().carry('create_volume', request);
     expect(row(at)).toMatchObject({

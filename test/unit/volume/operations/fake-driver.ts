@@ -8,6 +8,7 @@ import type {
   ExtendAbility,
   ImageAbility,
   InspectedImage,
+  MigrationAbility,
   RevertAbility,
   VolumeDriver,
 } from '../../../../src/drivers/volume-driver.ts';
@@ -24,6 +25,7 @@ type Step =
   | 'image.read'
   | 'extend'
   | 'revert'
+  | 'arrive'
   | 'connect'
   | 'disconnect'
   | 'unexport';
@@ -94,6 +96,17 @@ export class FakeDriver implements VolumeDriver {
       this.#step('revert', volume.id, [volume.id], () => {
         this.files.set(volume.id, `as in ${snapshot.id}`);
         return {};
+      }),
+  };
+
+  readonly migration: MigrationAbility = {
+    arrive: ({ volume, target, rename }) =>
+      this.#step('arrive', target.id, [target.id], () => {
+        const content = this.files.get(target.id);
+        if (!rename) return { nameId: target.id, update: {} };
+        this.files.set(volume.id, content ?? this.files.get(volume.id) ?? 'nothing');
+        this.files.delete(target.id);
+        return { nameId: volume.id, update: { adminMetadata: { format: 'raw' } } };
       }),
   };
 

@@ -1,0 +1,17 @@
+import type { Volume } from './rows.ts';
+
+/*
+ * A volume that migrates has a second row until it has arrived, which says so in upstream's words.
+ */
+
+const prefix = 'target:';
+
+/** The `migration_status` of the row that the volume of this id migrates into. */
+export function targetOf(volumeId: string): string {
+  return `${prefix}${volumeId}`;
+}
+
+/** The id of the volume that migrates into this one; null: none does. */
+export function migratedFrom({ migration_status: status }: Pick<Volume, 'migration_status'>): string | null {
+  return status?.startsWith(prefix) === true ? status.slice(prefix.length) : null;
+}
