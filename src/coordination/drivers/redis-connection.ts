@@ -33,7 +33,7 @@ export class RedisConnection {
   constructor(spec: RedisSpec, log: Logger) {
     this.#spec = spec;
     this.#log = log;
-    this.#client = new Redis(redisOptions(spec));
+    this.#client = openRedis(spec);
     this.#client.on('connect', () => this.#expectReady());
     this.#client.on('ready', () => void this.#check());
     this.#client.on('error', (error: unknown) => this.#broken(messageOf(error)));
@@ -161,6 +161,9 @@ function describe({ address }: RedisSpec): string {
       return `"${address.master}" of ${address.sentinels.map(({ host, port }) => `${host}:${port}`).join(', ')}`;
   }
 }
+
+/** A client that connects when it is told to, and for ever after that. */
+export const openRedis = (spec: RedisSpec): Redis => new Redis(redisOptions(spec));
 
 function redisOptions(spec: RedisSpec) {
   const backoff = new Backoff(spec.reconnect);

@@ -1,62 +1,69 @@
 import { randomUUID } from 'node:crypto';
-import { abortReason } from '../../kernel/abort.ts';
+import { abortReason, delay } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
-import { RedisConnection } from './redis-connection.ts';
-import { betweenTries } from './serving-gate.ts';
+import { RedisCalls, type RedisCall } from './redis-calls.ts';
+import { openRedis, RedisConnection } from './redis-connection.ts';
+import {
+  callPrefix,
+  firstInQueue,
+  queueKey,
+  redisKeys,
+  releaseScript,
+  renewScript,
+  taken,
+  takeScript,
+  waitersScript,
+} from './redis-scripts.ts';
 
-/**
- * All keys or none, in one step. A key that already has our token counts as won: the answer to an earlier try may
- * have been lost on the way.
- */
-const acquireScript = `
-for _, key in ipairs(KEYS) do
-  local owner = redis.call('get', key)
-  if owner and owner ~= ARGV[1] then return 0 end
-end
-for _, key in ipairs(KEYS) do redis.call('set', key, ARGV[1], 'px', ARGV[2]) end
-return 1`;
+/** Between two looks of the first in a queue, on average: Python's clients give a lock back without a word. */
+const firstLooksMs = 30;
+/** Between two looks of the others, which keep their places. */
+const othersLookMs = 250;
+/** While one of ours hands over to the next, for at most so long on average Python's, who poll, find the lock free. */
+const mostRoomMs = 15;
+/** The room in proportion to the time for which the lock was held: a short change shall not wait for long. */
+const roomShare = 1 / 4;
 
-/** 1 if every key was still ours and lives on. One that is gone is not set again: others may have owned it. */
-const renewScript = `
-for _, key in ipairs(KEYS) do
-  if redis.call('get', key) ~= ARGV[1] then return 0 end
-end
-for _, key in ipairs(KEYS) do redis.call('pexpire', key, ARGV[2]) end
-return 1`;
-
-/** Deletes what is ours and nothing else; returns how many keys that were. */
-const releaseScript = `
-local ours = 0
-for _, key in ipairs(KEYS) do
-  if redis.call('get', key) == ARGV[1] then ours = ours + redis.call('del', key) end
-end
-return ours`;
-
-interface Held {
-  readonly wireName: string;
+/** One who wants a lock. */
+interface Contender {
+  /** The lock's keys and last its queue's. */
   readonly keys: readonly string[];
   readonly token: string;
+  /** In the queue: where to call us, and the token. */
+  readonly who: string;
+}
+
+/** What one is told who does not get the lock; `unknown`: the server did not answer, or the main loop is silent. */
+type Refusal = 'first' | 'waits' | 'unknown';
+
+interface Held extends Contender {
   readonly custody: Custody;
+  readonly sinceMs: number;
 }
 
 /**
  * Tooz's `redis://` lock: a key with a random token and a time to live, renewed by a beat. Both of Tooz's spellings of
  * the key are taken together, unless the operator names one, because peers of either release may be about.
  *
+ * Our waiters stand in a queue beside the lock. Who gives the lock back calls the first of them; Python's peers, who
+ * know of no queue and only poll, find it free in between. The queue only orders: the keys alone decide.
+ *
  * Redis does not promise to keep an acknowledged key (a restart without persistence, a failover to a replica that had
  * not got it yet); the next beat finds that out.
  */
 export class RedisBackend implements LockBackend {
   readonly name = 'redis locks';
-  readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: false };
+  readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: true };
   readonly #spec: RedisSpec;
   readonly #deps: RemoteBackendDeps;
   readonly #connection: RedisConnection;
+  readonly #calls: RedisCalls;
+  readonly #clientId = randomUUID();
   readonly #held = new Set<Held>();
   readonly #beat: Loop;
 
@@ -64,6 +71,12 @@ export class RedisBackend implements LockBackend {
     this.#spec = spec;
     this.#deps = deps;
     this.#connection = new RedisConnection(spec, deps.log);
+    this.#calls = new RedisCalls({
+      connect: () => openRedis(spec),
+      channel: callPrefix(spec) + this.#clientId,
+      answerWithinMs: spec.commandTimeoutMs,
+      log: deps.log,
+    });
     this.#beat = new Loop({
       turn: () => this.#renewAll(),
       pauseMs: () => this.#spec.beatMs,
@@ -80,6 +93,7 @@ export class RedisBackend implements LockBackend {
   /** Keys that are still held guard work that still runs; they are left to their time to live. */
   async stop(): Promise<void> {
     await this.#beat.stop();
+    this.#calls.close();
     this.#connection.close();
   }
 
@@ -88,38 +102,62 @@ export class RedisBackend implements LockBackend {
   }
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
-    const keys = redisKeys(this.#spec, wireName);
     const token = randomUUID().replaceAll('-', '');
+    const keys = [...redisKeys(this.#spec, wireName), queueKey(this.#spec, wireName)];
+    const contender: Contender = { keys, token, who: `${this.#clientId}/${token}` };
     try {
-      for (;;) {
-        const lock = await this.#try({ wireName, keys, token }, signal);
-        if (lock !== undefined) return lock;
-        await betweenTries(signal);
-      }
+      const first = await this.#try(contender, signal);
+      return typeof first === 'object' ? first : await this.#queueUp(contender, signal);
     } catch (error) {
-      // A try without an answer may have won. If this does not reach the server, the key's time to live ends it.
-      this.#connection.run(releaseScript, keys, [token]).catch(() => undefined);
+      // A try without an answer may have won. If this does not reach the server, times to live end what it left.
+      this.#giveBack(contender, 0).catch(() => undefined);
       throw error;
     }
   }
 
-  /** Undefined, try again: somebody else has it, the server did not answer, or the main loop is silent. */
-  async #try(lock: Omit<Held, 'custody'>, signal: AbortSignal): Promise<HeldLock | undefined> {
+  async #queueUp(contender: Contender, signal: AbortSignal): Promise<HeldLock> {
+    const call = this.#calls.listen(contender.who);
+    try {
+      for (;;) {
+        call.forget();
+        const outcome = await this.#try(contender, signal);
+        if (typeof outcome === 'object') return outcome;
+        await this.#untilCalled(call, outcome, signal);
+      }
+    } finally {
+      call.end();
+    }
+  }
+
+  async #untilCalled(call: RedisCall, outcome: Refusal, signal: AbortSignal): Promise<void> {
+    const meanMs = outcome === 'waits' ? othersLookMs : firstLooksMs;
+    const roomMs = await call.within(around(meanMs), signal);
+    if (roomMs !== undefined && roomMs > 0) await delay(Math.min(mostRoomMs, roomMs) * 2 * Math.random(), signal);
+  }
+
+  async #try(contender: Contender, signal: AbortSignal): Promise<HeldLock | Refusal> {
     await this.#connection.whenReady(signal);
     // A lock for a main loop that hangs would only keep others waiting.
-    if (!this.#deps.mayRenew()) return undefined;
+    if (!this.#deps.mayRenew()) return 'unknown';
     const sentMs = this.#deps.clock.nowMs();
-    let won: number;
+    const outcome = await this.#take(contender);
+    if (signal.aborted) throw abortReason(signal);
+    return outcome === 'won' ? this.#hold(contender, sentMs) : outcome;
+  }
+
+  async #take({ keys, token, who }: Contender): Promise<'won' | Refusal> {
     try {
-      won = await this.#connection.run(acquireScript, lock.keys, [lock.token, this.#spec.ttlMs]);
+      const said = await this.#connection.run(takeScript, keys, [token, this.#spec.ttlMs, who]);
+      return said === taken ? 'won' : said === firstInQueue ? 'first' : 'waits';
     } catch (error) {
       if (error instanceof CoordinationError) throw error;
-      return undefined;
+      return 'unknown';
     }
-    if (signal.aborted) throw abortReason(signal);
-    if (won !== 1) return undefined;
-    const held: Held = { ...lock, custody: new Custody() };
-    held.custody.proof.extend(sentMs + this.#spec.ttlMs);
+  }
+
+  #hold(contender: Contender, sinceMs: number): HeldLock {
+    const held: Held = { ...contender, sinceMs, custody: new Custody() };
+    held.custody.proof.extend(sinceMs + this.#spec.ttlMs);
     this.#held.add(held);
     return {
       proof: held.custody.proof,
@@ -134,12 +172,18 @@ export class RedisBackend implements LockBackend {
     const wasProvenMs = proof.untilMs();
     proof.end();
     try {
-      const ours = await this.#connection.run(releaseScript, held.keys, [held.token]);
-      return lost || ours < held.keys.length ? 'lost' : 'released';
+      const heldMs = this.#deps.clock.nowMs() - held.sinceMs;
+      const ours = await this.#giveBack(held, Math.min(mostRoomMs, heldMs * roomShare));
+      return lost || ours < held.keys.length - 1 ? 'lost' : 'released';
     } catch {
       // Whether it reached the server or not, the key is gone after its time to live.
       return !lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
     }
+  }
+
+  /** Deletes our keys and our place, and calls the next, who leaves the room that is given. */
+  #giveBack({ keys, token, who }: Contender, roomMs: number): Promise<number> {
+    return this.#connection.run(releaseScript, keys, [token, who, callPrefix(this.#spec), roomMs]);
   }
 
   async #renewAll(): Promise<void> {
@@ -147,6 +191,7 @@ export class RedisBackend implements LockBackend {
       this.#deps.log.warn({ locks: this.#held.size }, 'the main loop is silent: its locks are not renewed');
       return;
     }
+    void this.#calls.check();
     if (this.#held.size === 0) await this.#connection.ping();
     else await Promise.all([...this.#held].map((held) => this.#renew(held)));
   }
@@ -172,18 +217,13 @@ export class RedisBackend implements LockBackend {
       const name = /cinder-[^']+?(?='?_lock$)/.exec(key)?.[0];
       if (name === undefined || !redisKeys(spellings, name).includes(key)) continue;
       const holder = await this.#connection.get(key);
-      if (holder !== null) holders.set(`${name} ${holder}`, { name, holder });
+      if (holder === null) continue;
+      const waiters = await this.#connection.run(waitersScript, [queueKey(spellings, name)], []);
+      holders.set(`${name} ${holder}`, { name, holder, waiters });
     }
     return [...holders.values()];
   }
 }
 
-/**
- * Tooz's keys for a wire name. Releases before 9 formatted bytes into the key, `b'…'` and all; that is their format.
- */
-export function redisKeys(spec: Pick<RedisSpec, 'namespace' | 'keyForm'>, wireName: string): readonly string[] {
-  const { namespace, keyForm } = spec;
-  const oldKey = `b'${namespace}'_b'${wireName}'_lock`;
-  const newKey = `${namespace}_${wireName}_lock`;
-  return keyForm === 'both' ? [oldKey, newKey] : [keyForm === 'old' ? oldKey : newKey];
-}
+/** Drawn evenly, so that nobody's looks stay in step with another's. */
+const around = (meanMs: number): number => meanMs * (0.5 + Math.random());

@@ -90,6 +90,28 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       expect(order).toEqual([0, 1, 2, 3, 4]);
     });
 
+    it('serves the waiters of different members in their order where it says so', async (test) => {
+      if (!one.guarantees.fifo) return test.skip();
+      const name = newName();
+      const third = await startMember(subject.member);
+      const order: string[] = [];
+      const first = await take(one, name);
+      const serve = async (label: string, by: Coordinator): Promise<void> => {
+        const lease = await take(by, name);
+        order.push(label);
+        await lease.release();
+      };
+      const waits = [serve('two', two)];
+      await eventually(async () => (await holderOf(name))?.waiters === 1);
+      waits.push(serve('third', third));
+      await eventually(async () => (await holderOf(name))?.waiters === 2);
+      waits.push(serve('one', one));
+      await first.release();
+      await Promise.all(waits);
+      expect(order).toEqual(['two', 'third', 'one']);
+      await stopMember(third);
+    });
+
     it('takes several names sorted, each once', async () => {
       const [a, b] = [newName(), newName()].sort();
       if (a === undefined || b === undefined) throw new Error('two names');
@@ -200,6 +222,19 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       const waiting = two.acquire([name], { waitMs: subject.outlivesMs + 5000, signal: forever });
       await eventually(() => two.local().waiting.includes(name));
       member.kill('SIGKILL');
+      await (await waiting).release();
+    });
+
+    it('passes over a waiter whose process was killed', async (test) => {
+      if (!subject.processes) return test.skip();
+      const name = newName();
+      const lease = await take(one, name);
+      const member = await spawnMember(memberJson(), 'wait', name);
+      expect(await member.line()).toBe('waiting');
+      await eventually(async () => ((await holderOf(name))?.waiters ?? 1) === 1);
+      const waiting = two.acquire([name], { waitMs: subject.outlivesMs + 5000, signal: forever });
+      member.kill('SIGKILL');
+      await lease.release();
       await (await waiting).release();
     });
 

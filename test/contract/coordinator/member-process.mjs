@@ -3,6 +3,7 @@
  *
  *   hold NAME            takes the lock, prints "held", releases it at a line on stdin and prints the result
  *   count NAME FILE N    N times: takes the lock and adds one to the number in FILE by reading, pausing and writing
+ *   wait NAME            prints "waiting", then waits for the lock and keeps it
  *   block NAME MS        takes the lock, blocks its main loop for MS, prints whether the lease still holds
  */
 import { once } from 'node:events';
@@ -39,6 +40,11 @@ const commands = {
       await lease.release();
     }
     console.log('done');
+  },
+  async wait() {
+    console.log('waiting');
+    await take();
+    await once(process.stdin, 'data');
   },
   async block() {
     const lease = await take();

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fileSystemKind } from '../../../src/coordination/drivers/file-system-kind.ts';
-import { redisKeys } from '../../../src/coordination/drivers/redis.ts';
+import { redisKeys } from '../../../src/coordination/drivers/redis-scripts.ts';
 import { contenders } from '../../../src/coordination/drivers/zookeeper-contender.ts';
 import { accessList } from '../../../src/coordination/drivers/zookeeper-session.ts';
 import { ProofCell } from '../../../src/coordination/proof-cell.ts';
