@@ -16,6 +16,7 @@ const ports = [
   '^src/drivers/(volume-driver|exec|qcow2-header)[.]ts$',
   '^src/rpc/(method|notifier)[.]ts$',
   '^src/images/image-service[.]ts$',
+  '^src/images/inspect/',
   '^src/volume/compute[.]ts$',
 ];
 const rooms = (...names) => `^src/(${names.join('|')})/`;

@@ -48,6 +48,8 @@ export const lockNames = {
   /** Ours alone: whoever changes a group's membership or its members together. */
   group: (groupId: string): LockName => lockName(`aa-group-${withoutHyphens(groupId)}`),
   groupSnapshot: (groupSnapshotId: string): LockName => lockName(`aa-groupsnap-${withoutHyphens(groupSnapshotId)}`),
+  /** Ours alone: a file that an operator put on a share is taken in by one at a time. */
+  foundFile: (fileId: string): LockName => lockName(`aa-file-${withoutHyphens(fileId)}`),
   /** Ours alone: failing a backend over touches all of its rows. `backend`: `host@backend` or `cluster@backend`. */
   failover: (backend: string): LockName =>
     lockName(`aa-failover-${backend}`.slice(0, longestWireName - wirePrefix.length)),

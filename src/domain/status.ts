@@ -19,6 +19,7 @@ export const VOLUME_MOVES = {
   /** A volume whose taking-in failed and that is deleted: like `deleting`, but it never counted against a quota. */
   error_managing_deleting: ['deleted', 'available', 'error_deleting'],
   unmanaging: ['deleted', 'available', 'error_unmanaging'],
+  managing: ['available', 'error_managing'],
   extending: ['available', 'in-use', 'error_extending'],
   reverting: ['available', 'error'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

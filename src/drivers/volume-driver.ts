@@ -1,5 +1,5 @@
 import type { LockName } from '../coordination/lock-names.ts';
-import type { JsonObject } from '../domain/json.ts';
+import type { Json, JsonObject } from '../domain/json.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component } from '../kernel/component.ts';
 import type { StepGuard } from './exec.ts';
@@ -12,6 +12,8 @@ export interface DriverWork extends StepGuard {
   commitPoint(name: string): Promise<void>;
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
+  /** The volumes whose files may be called after these ids, on whatever backend. */
+  ownersOf(nameIds: readonly string[]): Promise<readonly Volume[]>;
   /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
   adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string | null>>>;
   readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
@@ -19,7 +21,7 @@ export interface DriverWork extends StepGuard {
 
 /** Columns of the row that the settlement writes for the driver. */
 export type VolumeModelUpdate = Partial<
-  Pick<Volume, 'provider_location' | 'provider_id' | 'provider_auth' | 'replication_status'>
+  Pick<Volume, '_name_id' | 'provider_location' | 'provider_id' | 'provider_auth' | 'replication_status'>
 > & {
   /** `admin_metadata` keys, e.g. `format`. */
   readonly adminMetadata?: Readonly<Record<string, string | null>>;
@@ -163,6 +165,24 @@ export interface MigrationAbility {
 }
 
 /**
+ * Taking in volumes that are on the storage already. A reference is an operator's, unchecked: whatever it is, it names
+ * something of this backend or is refused (`ManageExistingInvalidReference`).
+ */
+export interface ManageAbility {
+  /** On what the reference names, beside the volume's own; none for a reference that names nothing. */
+  locksFor(reference: Json): readonly LockName[];
+  /** What it names, and that it may be taken in. Nothing is changed; what was taken in for this volume is found too. */
+  find(volume: Volume, reference: Json, work: DriverWork): Promise<FoundVolume>;
+  /** Makes it the volume's; the row says by then what `find` answered. */
+  take(volume: Volume, reference: Json, work: DriverWork): Promise<VolumeModelUpdate>;
+}
+
+export interface FoundVolume extends Placement {
+  /** GiB, rounded up. */
+  readonly sizeGb: number;
+}
+
+/**
  * A storage backend. `start` sets it up (mounts, checks) and throws what hinders it; it can be started again.
  * `locksFor…` names the locks that the methods need; the caller takes them, together with its own, before it calls.
  */
@@ -187,4 +207,6 @@ export interface VolumeDriver extends Component {
   readonly growth?: ExtendAbility;
   readonly reversal?: RevertAbility;
   readonly migration?: MigrationAbility;
+  /** Letting go of a volume or a snapshot leaves all as it is, so that it can be taken in again. */
+  readonly manage?: ManageAbility;
 }

@@ -36,6 +36,7 @@ export function createDriverWork(grounds: WorkGrounds): DriverWork {
       await failpoints(`committing:${name}`, claim);
     },
     snapshotsOf: (volumeId) => db.snapshots.ofVolume(volumeId),
+    ownersOf: (nameIds) => db.volumes.named(nameIds),
     adminMetadataOf: (volumeId) => db.volumes.metadata(volumeId, 'admin_metadata'),
     log: grounds.log,
   };

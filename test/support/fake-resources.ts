@@ -47,6 +47,8 @@ export interface Tables {
   received: NewEntry[];
   /** `in_use` by `<project> <resource>`. */
   quotas: Record<string, number>;
+  /** By `<project> <resource>`: no project has more. */
+  limits: Record<string, number>;
   /** What is put by, and for what, by id: gone once it is charged or given back. */
   reservations: Record<string, { readonly of: string; readonly delta: number }>;
   /** `<type> <id>` → status. */
@@ -81,6 +83,7 @@ export class FakeResources {
       clusters: {},
       values: {},
       quotas: {},
+      limits: {},
       reservations: {},
       workers: {},
       imageCache: [],
@@ -195,6 +198,12 @@ function resources(tables: Tables): Fakes {
             tables.quotas[`${project} ${resource}`] = (tables.quotas[`${project} ${resource}`] ?? 0) + delta;
           }
         }),
+      limits: (project, resources) => answer(() => ofProject(tables.limits, project, resources)),
+      usage: (project) =>
+        answer(() => {
+          const used = Object.entries(ofProject(tables.quotas, project));
+          return Object.fromEntries(used.map(([resource, inUse]) => [resource, { inUse, reserved: 0 }]));
+        }),
       commit: (ids) => answer(() => settleReservations(tables, ids, 1)),
       rollback: (ids) => answer(() => settleReservations(tables, ids, 0)),
     },
@@ -205,6 +214,19 @@ function resources(tables: Tables): Fakes {
     },
     messages: { create: (message) => answer(() => void tables.messages.push(message)) },
   };
+}
+
+function ofProject(
+  values: Readonly<Record<string, number>>,
+  project: string,
+  resources?: readonly string[],
+): Record<string, number> {
+  const own = Object.entries(values).flatMap(([key, value]) => {
+    const resource = key.startsWith(`${project} `) ? key.slice(project.length + 1) : null;
+    const isMeant = resource !== null && (resources === undefined || resources.includes(resource));
+    return isMeant ? [[resource, value] as const] : [];
+  });
+  return Object.fromEntries(own);
 }
 
 function settleReservations(tables: Tables, ids: readonly string[], factor: 0 | 1): void {
@@ -329,6 +351,12 @@ function volumes(tables: Tables): Fakes['volumes'] {
         const merged = Object.entries({ ...tables.values[`${kind} ${id}`], ...changes });
         tables.values[`${kind} ${id}`] = Object.fromEntries(merged.filter(([, value]) => value !== null));
       }),
+    named: (nameIds) =>
+      answer(() =>
+        Object.values(tables.volumes).filter(
+          (row) => !row.deleted && [row.id, row._name_id ?? row.id].some((id) => nameIds.includes(id)),
+        ),
+      ),
     provisionedByLocation: (locations) => answer(() => new Map(locations.map((location) => [location, 0]))),
   };
 }

@@ -48,6 +48,8 @@ export interface VolumeRepository {
   mergeMetadata(id: string, kind: MetadataKind, changes: Readonly<Record<string, string | null>>): Promise<void>;
   /** Not-deleted volumes of a backend (`host@backend` or `cluster@backend`, any pool). `after`: id to page on. */
   list(filter: VolumeFilter): Promise<readonly Volume[]>;
+  /** Those whose files may be called after these ids: their own, or that of the row that their data came from. */
+  named(nameIds: readonly string[]): Promise<readonly Volume[]>;
   /** Whether any volume exists at all, on any host. */
   anyExists(): Promise<boolean>;
   /** GiB of all not-deleted volumes of the backend, by pool (null: rows without one), that count as allocated. */
@@ -151,6 +153,8 @@ export interface QuotaRepository {
   adjust(projectId: string, deltas: Readonly<Record<string, number>>): Promise<void>;
   commit(reservationIds: readonly string[]): Promise<void>;
   rollback(reservationIds: readonly string[]): Promise<void>;
+  /** Of the resources that have one: the project's limit, else the one of the class `default`. */
+  limits(projectId: string, resources: readonly string[]): Promise<Readonly<Record<string, number>>>;
   usage(projectId: string): Promise<Readonly<Record<string, { inUse: number; reserved: number }>>>;
 }
 

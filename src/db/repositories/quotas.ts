@@ -39,6 +39,20 @@ export class Quotas implements QuotaRepository {
     await this.#settle(reservationIds, () => 0);
   }
 
+  /** A limit below zero is none. */
+  async limits(projectId: string, resources: readonly string[]): Promise<Readonly<Record<string, number>>> {
+    const ofResources = this.#session.dialect.anyOf('resource');
+    const rows = await this.#session.read<{ resource: string; hard_limit: number }>(
+      `select resource, hard_limit, 1 as turn from quota_classes
+       where class_name = 'default' and ${ofResources} and deleted = false
+       union all select resource, hard_limit, 2 from quotas
+       where project_id = ? and ${ofResources} and deleted = false order by turn`,
+      [resources, projectId, resources],
+    );
+    const limits = new Map(rows.map(({ resource, hard_limit }) => [resource, hard_limit]));
+    return Object.fromEntries([...limits].filter(([, limit]) => limit >= 0));
+  }
+
   async usage(projectId: string): Promise<Readonly<Record<string, { inUse: number; reserved: number }>>> {
     const rows = await this.#session.read<{ resource: string; in_use: number; reserved: number }>(
       'select resource, in_use, reserved from quota_usages where project_id = ? and deleted = false order by id',

@@ -107,6 +107,15 @@ export class Volumes implements VolumeRepository {
     return rows.map(complete);
   }
 
+  async named(nameIds: readonly string[]): Promise<readonly Volume[]> {
+    const { anyOf } = this.#session.dialect;
+    const rows = await this.#session.read<Volume>(
+      `select * from volumes where deleted = false and (${anyOf('_name_id')} or ${anyOf('id')})`,
+      [nameIds, nameIds],
+    );
+    return rows.map(complete);
+  }
+
   async anyExists(): Promise<boolean> {
     const rows = await this.#session.read('select 1 from volumes where deleted = false limit 1');
     return rows.length > 0;

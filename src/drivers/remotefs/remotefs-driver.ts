@@ -13,6 +13,7 @@ import type {
   ExtendAbility,
   ImageAbility,
   MigrationAbility,
+  ManageAbility,
   Placement,
   PlacementRequest,
   RevertAbility,
@@ -29,6 +30,7 @@ import { extendVolume } from './extend-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
 import { imageAbility } from './image.ts';
 import { migrationAbility } from './migrate.ts';
+import { manageAbility } from './manage-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { chooseShare, type PlacementRules } from './placement.ts';
 import { revertVolume } from './revert-volume.ts';
@@ -47,6 +49,7 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly growth: ExtendAbility;
   readonly migration: MigrationAbility;
   readonly reversal?: RevertAbility;
+  readonly manage: ManageAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
@@ -65,6 +68,7 @@ export class RemoteFsDriver implements VolumeDriver {
     this.image = imageAbility(parts);
     this.connection = connectionAbility(parts, info.prefix);
     this.migration = migrationAbility(parts);
+    this.manage = manageAbility(parts, info.prefix);
     const room = { capacity: this.#capacity, rules: this.#rules };
     this.growth = { extend: (request, work) => extendVolume(parts, request, room, work) };
     if (nfsSnapshotSupport) {

@@ -111,6 +111,13 @@ export class VolumeFolder {
     await this.#parts.share.call('replaceFile', args, this.work);
   }
 
+  /** A file that was not the volume's becomes its base file. */
+  async adopt(name: string): Promise<void> {
+    await this.work.commitPoint('volume-adopted');
+    const { dir, base } = this;
+    await this.#parts.share.call('adopt', { dir, name, as: base, mode: this.#parts.fileMode() }, this.work);
+  }
+
   async unlink(point: string, names: readonly string[]): Promise<void> {
     if (names.length === 0) return;
     await this.work.commitPoint(point);

@@ -8,7 +8,7 @@ import { freshnessFile, tempFolder, type CommitArgs, type FileOwner, type ShareV
 type Args<V extends keyof ShareVerbs> = ShareVerbs[V]['args'];
 type Result<V extends keyof ShareVerbs> = ShareVerbs[V]['result'];
 
-const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_DIRECTORY } = constants;
+const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW, O_NONBLOCK, O_DIRECTORY } = constants;
 const zeroBlock = 1024 * 1024;
 
 /** The helper's work on files: every change of a share is one of these. */
@@ -95,6 +95,22 @@ export class ShareFiles {
     return { state: 'moved' };
   }
 
+  async adopt({ dir, name, as, mode }: Args<'adopt'>, guard: CallGuard): Promise<null> {
+    const from = pathIn(this.#allowed, dir, name);
+    const to = pathIn(this.#allowed, dir, as);
+    const handle = await open(from, O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    try {
+      if (!(await handle.stat()).isFile()) throw new CallError('REFUSED', `${from} is not a regular file`, 'failed');
+      await finish(handle, mode, null);
+    } finally {
+      await handle.close();
+    }
+    if ((await this.#lengthOf(to)) !== null) throw new CallError('EEXIST', `${to} is there already`, 'failed');
+    await this.#rename(from, to, rename, guard);
+    await this.#syncFolder(dir);
+    return null;
+  }
+
   async unlink({ dir, names }: Args<'unlink'>, guard: CallGuard): Promise<null> {
     const paths = names.map((name) => pathIn(this.#allowed, dir, name));
     for (const path of paths) await guard.commit(() => unlink(path)).catch(ignore('ENOENT'));
@@ -143,11 +159,14 @@ export class ShareFiles {
   async #publish(dir: string, temp: string, name: string, how: 'link' | 'rename', guard: CallGuard): Promise<void> {
     const from = pathIn(this.#allowed, dir, tempFolder, temp);
     const to = pathIn(this.#allowed, dir, name);
-    const { ino } = await lstat(from);
-    const call = how === 'link' ? link : rename;
-    await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, ino));
+    await this.#rename(from, to, how === 'link' ? link : rename, guard);
     await this.#syncFolder(dir);
     if (how === 'link') await unlink(from).catch(ignore('ENOENT'));
+  }
+
+  async #rename(from: string, to: string, call: typeof link, guard: CallGuard): Promise<void> {
+    const { ino } = await lstat(from);
+    await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, ino));
   }
 
   async #syncFolder(dir: string): Promise<void> {

@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import { CallError, CallGuard, toCallError } from './call-guard.ts';
 import { ShareChildren } from './share-children.ts';
 import { ShareFiles } from './share-files.ts';
+import { ShareFinds } from './share-finds.ts';
 import { ShareLook } from './share-look.ts';
 import type { AllowedFolders } from './share-paths.ts';
 import type { FromHelper, ShareVerbs, ToHelper, VerbName } from './share-protocol.ts';
@@ -27,6 +28,7 @@ export class ShareHelper {
     this.#answer = answer;
     const files = new ShareFiles(allowed);
     const look = new ShareLook(allowed, files);
+    const finds = new ShareFinds(allowed, files);
     this.#handlers = {
       statfs: (args) => files.statfs(args),
       ensureFolder: (args) => files.ensureFolder(args),
@@ -34,6 +36,10 @@ export class ShareHelper {
       exists: (args) => files.exists(args),
       look: (args, guard) => look.look(args, guard),
       inspect: (args) => look.inspect(args),
+      files: (args) => finds.files(args),
+      examine: (args) => finds.examine(args),
+      read: (args) => finds.read(args),
+      adopt: (args, guard) => files.adopt(args, guard),
       createFile: (args, guard) => files.createFile(args, guard),
       commit: (args, guard) => files.commit(args, guard),
       replaceFile: (args, guard) => files.replaceFile(args, guard),

@@ -27,10 +27,10 @@ export class ShareLook {
     // First of all: what an older owner has not published yet must have nothing left to publish.
     await this.#files.removeTemps({ dir, base, tag, own: false }, guard);
     if (fresh) await this.#files.refresh(dir);
-    const info = await this.#readInfo(pathIn(this.#allowed, dir, `${base}.info`));
+    const info = await infoText(pathIn(this.#allowed, dir, `${base}.info`));
     const images: Record<string, ImageFacts | null> = {};
     const see = async (name: string): Promise<ImageFacts | null> =>
-      (images[name] ??= await this.#facts(pathIn(this.#allowed, dir, name), name, probe));
+      (images[name] ??= await imageFacts(pathIn(this.#allowed, dir, name), name, probe));
     let next = info === null ? base : activeOf(info);
     for (let depth = 0; next !== undefined && depth < longestChain; depth++) {
       // Whoever leads back to what was seen, or out of the volume's names, is for main to refuse.
@@ -43,35 +43,37 @@ export class ShareLook {
 
   inspect({ dir, name, temp }: ShareVerbs['inspect']['args']): Promise<ImageFacts | null> {
     const path = temp ? pathIn(this.#allowed, dir, tempFolder, name) : pathIn(this.#allowed, dir, name);
-    return this.#facts(path, name, false);
+    return imageFacts(path, name, false);
   }
+}
 
-  async #facts(path: string, name: string, probe: boolean): Promise<ImageFacts | null> {
-    const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(nothing);
-    if (handle === null) return null;
-    try {
-      const stat = await handle.stat();
-      if (!stat.isFile()) throw new CallError('REFUSED', `${path} is not a regular file`, 'failed');
-      const buffer = Buffer.alloc(qcow2HeaderBytes);
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-      const header = parseQcow2Header(buffer.subarray(0, bytesRead));
-      const busy = probe && (await ofdLockOwner(handle.fd)) !== undefined;
-      return { name, bytes: stat.size, mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, header, busy };
-    } finally {
-      await handle.close();
-    }
+/** What a file is, by its first bytes; null: there is none. @throws CallError where it is no regular file */
+export async function imageFacts(path: string, name: string, probe: boolean): Promise<ImageFacts | null> {
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(nothing);
+  if (handle === null) return null;
+  try {
+    const stat = await handle.stat();
+    if (!stat.isFile()) throw new CallError('REFUSED', `${path} is not a regular file`, 'failed');
+    const buffer = Buffer.alloc(qcow2HeaderBytes);
+    const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
+    const header = parseQcow2Header(buffer.subarray(0, bytesRead));
+    const busy = probe && (await ofdLockOwner(handle.fd)) !== undefined;
+    return { name, bytes: stat.size, mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, header, busy };
+  } finally {
+    await handle.close();
   }
+}
 
-  async #readInfo(path: string): Promise<string | null> {
-    const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(nothing);
-    if (handle === null) return null;
-    try {
-      const { size } = await handle.stat();
-      if (size > longestInfo) throw new CallError('REFUSED', `${path} has ${size} bytes`, 'failed');
-      return await handle.readFile('utf8');
-    } finally {
-      await handle.close();
-    }
+/** A small text file; null: there is none. */
+export async function infoText(path: string): Promise<string | null> {
+  const handle = await open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK).catch(nothing);
+  if (handle === null) return null;
+  try {
+    const { size } = await handle.stat();
+    if (size > longestInfo) throw new CallError('REFUSED', `${path} has ${size} bytes`, 'failed');
+    return await handle.readFile('utf8');
+  } finally {
+    await handle.close();
   }
 }
 

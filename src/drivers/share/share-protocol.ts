@@ -30,6 +30,18 @@ export interface ImageFacts extends FileOwner {
   readonly busy: boolean;
 }
 
+/** A file that no volume has (yet), as it was found. */
+export type FoundFile =
+  /** Why it cannot become a volume. */
+  | { readonly fault: string }
+  | {
+      readonly fault: null;
+      readonly facts: ImageFacts;
+      readonly format: 'raw' | 'qcow2';
+      /** How many names it has. */
+      readonly links: number;
+    };
+
 /** A file that is complete under its temporary name. */
 export interface CommitArgs {
   readonly dir: string;
@@ -76,6 +88,17 @@ export interface ShareVerbs {
     { readonly info: string | null; readonly images: Readonly<Record<string, ImageFacts | null>> }
   >;
   inspect: Verb<{ readonly dir: string; readonly name: string; readonly temp: boolean }, ImageFacts | null>;
+  /** The names of all regular files; hidden ones are left out. */
+  files: Verb<{ readonly dir: string; readonly fresh: boolean }, readonly string[]>;
+  /** What these files are, by their own bytes; a missing one is null. */
+  examine: Verb<
+    { readonly dir: string; readonly names: readonly string[]; readonly fresh: boolean },
+    Readonly<Record<string, FoundFile | null>>
+  >;
+  /** What stands in these small text files; a missing one is null. */
+  read: Verb<{ readonly dir: string; readonly names: readonly string[] }, Readonly<Record<string, string | null>>>;
+  /** Gives a file, synced, another name, which nobody may have. */
+  adopt: Verb<{ readonly dir: string; readonly name: string; readonly as: string; readonly mode: number }, null>;
   /** A file of `bytes` zeros, complete or not at all. */
   createFile: Verb<
     {

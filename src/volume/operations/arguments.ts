@@ -1,10 +1,14 @@
 import { Type } from '@sinclair/typebox';
+import type { Json } from '../../domain/json.ts';
 
 /** Ids become lock names and file names: nothing but a UUID's characters may pass. */
 export const Id = Type.String({ pattern: '^[0-9a-fA-F-]{36}$' });
 
 /** A versioned object's plain form, of which only the id is trusted: every other field is read from the database. */
 export const ById = Type.Object({ id: Id });
+
+/** An operator's words for what is on the storage: anything at all, which the driver understands or refuses. */
+export const Reference = Type.Optional(Type.Unsafe<Json>(Type.Unknown()));
 
 /** A flag that Python senders may leave out or send as null. */
 export const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));

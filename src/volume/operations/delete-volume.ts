@@ -24,8 +24,8 @@ import { releaseVolume } from '../volume-removal.ts';
 import { ById, Flag } from './arguments.ts';
 
 /*
- * delete_volume: with its snapshots (`cascade`), or without. (Unmanaging: refused for good, as by upstream's NFS
- * drivers, `error_unmanaging`.)
+ * delete_volume: with its snapshots (`cascade`), without, or without touching what is on the share (`unmanage_only`; and
+ * a volume whose taking-in failed: what its row names, if it does, was made by others).
  *
  * Locks, all at once: the volume's `delete_volume` (nobody clones it meanwhile), that of attaching (nobody
  * attaches, detaches or connects it) and driver locks; with `cascade` also `delete_snapshot` of each of its snapshots.
@@ -87,6 +87,7 @@ export const deleteVolume: Operation<typeof Args, State, null> = {
     const refusal = refusalOf(state, ports);
     if (refusal !== null) throw refusal;
     if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
+    if (staysOnShare(state)) return null;
     for (const snapshot of state.snapshots) await removeOne(snapshot, state, scope, ports);
     const place = { provider_location: placeOf(state.volume, ports.backend) };
     await ports.backend.driver.remove({ ...state.volume, ...place }, scope.work);
@@ -120,7 +121,7 @@ function refusalOf({ volume, args, snapshots }: State, { backend }: OperationPor
   if (args.unmanage_only === true) {
     if (volume.encryption_key_id !== null) return invalid('Unmanaging encrypted volumes is not supported.');
     if (args.cascade === true) return invalid('Unmanage and cascade delete options are mutually exclusive.');
-    return new CinderError('NotSupportedOperation', { operation: 'unmanage' });
+    if (backend.driver.manage === undefined) return new CinderError('NotSupportedOperation', { operation: 'unmanage' });
   }
   if (args.cascade !== true) {
     return snapshots.length === 0 ? null : new CinderError('VolumeIsBusy', { volume_name: `volume-${volume.id}` });
@@ -129,6 +130,11 @@ function refusalOf({ volume, args, snapshots }: State, { backend }: OperationPor
   if (other === undefined) return null;
   const reason = `snapshot ${other.id} is '${String(other.status)}', not 'deleting', in a cascading deletion`;
   return new CinderError('InvalidSnapshot', { reason });
+}
+
+/** Whether only the row goes. */
+function staysOnShare({ args, asked }: State): boolean {
+  return args.unmanage_only === true || asked === 'error_managing_deleting';
 }
 
 /** Step 1 for one snapshot. */

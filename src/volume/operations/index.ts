@@ -14,6 +14,7 @@ import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
 import { getBackupDevice } from './get-backup-device.ts';
+import { manageExisting } from './manage-existing.ts';
 import { reimage } from './reimage.ts';
 import { revertToSnapshot } from './revert-to-snapshot.ts';
 import { updateGroup } from './update-group.ts';
@@ -40,5 +41,6 @@ export const operations: readonly Operation[] = [
   failoverReplication,
   copyVolumeToImage,
   getBackupDevice,
+  manageExisting,
   reimage,
 ];

@@ -16,6 +16,7 @@ describe.each(engines)('on %s', (engine) => {
       'volumes',
       'snapshots',
       'quota_usages',
+      'quotas',
       'reservations',
       'services',
       'clusters',
@@ -176,6 +177,16 @@ describe.each(engines)('on %s', (engine) => {
       await fixture.backdate('volumes', 'created_at', 120, `id = '${ids[0]}'`);
       expect(await list({ olderThanMs: 60_000 })).toEqual([ids[0]]);
       expect(await fixture.db.volumes.list({ backend: 'h@nf_', limit: 10 })).toHaveLength(1);
+    });
+
+    it('are found by what their files are called after', async () => {
+      const [own, moved] = [await volume(), await volume({ _name_id: 'came from' })];
+      await volume({ _name_id: 'elsewhere' });
+      const gone = await volume();
+      await fixture.db.volumes.destroy(gone.id);
+      const found = await fixture.db.volumes.named([own.id, gone.id, 'came from']);
+      expect(found.map(({ id }) => id).toSorted()).toEqual([own.id, moved.id].toSorted());
+      expect(await fixture.db.volumes.named([])).toEqual([]);
     });
 
     it('add up by pool and by location', async () => {
@@ -372,6 +383,15 @@ describe.each(engines)('on %s', (engine) => {
         }),
       );
       expect(await inUse()).toEqual({ volumes: 12, gigabytes: 36, snapshots: 12 });
+    });
+
+    it("have the project's limits, else those of everybody; what is unlimited has none", async () => {
+      await fixture.sql(`insert into quotas (created_at, deleted, project_id, resource, hard_limit) values
+        ('2026-01-01', false, 'p', 'gigabytes', 7), ('2026-01-01', false, 'p', 'snapshots', -1),
+        ('2026-01-01', false, 'p', 'groups', 3), ('2026-01-01', true, 'p', 'volumes', 4)`);
+      const resources = ['volumes', 'gigabytes', 'snapshots', 'per_volume_gigabytes', 'gigabytes_gold'];
+      expect(await fixture.db.quotas.limits('p', resources)).toEqual({ volumes: 10, gigabytes: 7 });
+      expect(await fixture.db.quotas.limits('q', resources)).toEqual({ volumes: 10, snapshots: 10, gigabytes: 1000 });
     });
 
     it('settle reservations once', async () => {

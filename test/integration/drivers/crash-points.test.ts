@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import type { DriverWork } from '../../../src/drivers/volume-driver.ts';
@@ -42,6 +42,10 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
     backend.write(volume, tail, 65536, 4);
     fresh = backend.volume();
     freshSnapshot = backend.snapshotRow(volume);
+    // A file of an operator's that is not as long as a volume.
+    fresh = { ...fresh, display_name: `${fresh.id}.img` };
+    writeFileSync(backend.path(`${fresh.id}.img`), Buffer.alloc(1024 ** 2, 9));
+    truncateSync(backend.path(`${fresh.id}.img`), 1.5 * 1024 ** 3);
     return { volume, snapshots };
   }
 
@@ -86,6 +90,20 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       check: ({ volume, snapshots }) => {
         expect(backend.virtualBytes(volume)).toBe(2 * 1024 ** 3);
         expectData(volume, snapshots);
+      },
+    },
+    {
+      name: 'taking in a file',
+      points: ['volume-growth', 'volume-adopted'],
+      run: async (_, work) => {
+        const taken = { ...fresh, status: 'managing', size: 2 };
+        await backend.driver.manage.find(taken, fresh.display_name, work);
+        return backend.driver.manage.take(taken, fresh.display_name, work);
+      },
+      check: () => {
+        expect(backend.files()).not.toContain(fresh.display_name);
+        backend.expectBytes(`volume-${fresh.id}`, 'raw', 0, 65536, 9);
+        backend.expectBytes(`volume-${fresh.id}`, 'raw', 2 * 1024 ** 3 - 65536, 65536, 0);
       },
     },
     {

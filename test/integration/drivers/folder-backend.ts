@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
+import { volumeNameId, type Snapshot, type Volume } from '../../../src/domain/rows.ts';
 import { createDriver } from '../../../src/drivers/registry.ts';
 import type { RemoteFsOptions } from '../../../src/drivers/remotefs/settings.ts';
 import type {
@@ -10,6 +10,7 @@ import type {
   DriverWork,
   ExtendAbility,
   MigrationAbility,
+  ManageAbility,
   RevertAbility,
   SnapshotAbility,
   VolumeDriver,
@@ -28,9 +29,12 @@ export class FolderBackend {
     growth: ExtendAbility;
     reversal: RevertAbility;
     migration: MigrationAbility;
+    manage: ManageAbility;
   };
   readonly location: string;
   readonly rows = new Map<string, Snapshot>();
+  /** The volumes that the database knows of, where a test asks. */
+  readonly owners: Volume[] = [];
   #owner = 1;
 
   constructor(dir: string, driver: VolumeDriver) {
@@ -73,6 +77,8 @@ export class FolderBackend {
       ownerTag: `t${this.#owner++}`,
       commitPoint: () => Promise.resolve(),
       snapshotsOf: (id) => Promise.resolve([...this.rows.values()].filter((row) => row.volume_id === id)),
+      ownersOf: (ids) =>
+        Promise.resolve(this.owners.filter((row) => ids.includes(row.id) || ids.includes(volumeNameId(row)))),
       log: silentLogger,
       ...hooks,
     };

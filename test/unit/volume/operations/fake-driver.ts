@@ -1,6 +1,7 @@
 import { lockNames } from '../../../../src/coordination/lock-names.ts';
 import type { LockName } from '../../../../src/coordination/lock-names.ts';
-import type { CinderError } from '../../../../src/domain/exceptions.ts';
+import { CinderError } from '../../../../src/domain/exceptions.ts';
+import type { Json } from '../../../../src/domain/json.ts';
 import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
 import type {
   CloneSource,
@@ -9,6 +10,7 @@ import type {
   ImageAbility,
   InspectedImage,
   MigrationAbility,
+  ManageAbility,
   RevertAbility,
   VolumeDriver,
 } from '../../../../src/drivers/volume-driver.ts';
@@ -26,9 +28,13 @@ type Step =
   | 'extend'
   | 'revert'
   | 'arrive'
+  | 'manage.find'
+  | 'manage.take'
   | 'connect'
   | 'disconnect'
   | 'unexport';
+
+const nameOf = (reference: Json): string => (typeof reference === 'string' ? reference : '');
 
 /**
  * A share as a map of names to contents. Every method gives the same end state however often it is called, as the port
@@ -107,6 +113,25 @@ export class FakeDriver implements VolumeDriver {
         this.files.set(volume.id, content ?? this.files.get(volume.id) ?? 'nothing');
         this.files.delete(target.id);
         return { nameId: volume.id, update: { adminMetadata: { format: 'raw' } } };
+      }),
+  };
+
+  /** A reference is a file's name; its content says how large it is. */
+  readonly manage: ManageAbility = {
+    locksFor: (reference) => (typeof reference === 'string' ? [lockNames.foundFile(reference)] : []),
+    find: (volume, reference) =>
+      this.#step('manage.find', volume.id, [volume.id], () => {
+        const found = this.files.get(volume.id) ?? this.files.get(nameOf(reference));
+        if (found === undefined)
+          throw new CinderError('ManageExistingInvalidReference', { existing_ref: '', reason: '' });
+        return { provider_location: SHARE, sizeGb: Number(found.split(' ')[0]) };
+      }),
+    take: (volume, reference) =>
+      this.#step('manage.take', volume.id, [volume.id], () => {
+        const found = this.files.get(nameOf(reference));
+        if (found !== undefined) this.#make(volume, found);
+        this.files.delete(nameOf(reference));
+        return { _name_id: null, adminMetadata: { format: 'raw' } };
       }),
   };
 

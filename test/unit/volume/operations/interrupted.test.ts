@@ -59,6 +59,11 @@ function deleting(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
+function unmanaging(): World {
+  const volumes = { [VOLUME]: madeVolume({ status: 'unmanaging' }) };
+  return new World({ files: { [VOLUME]: 'data' }, tables: { volumes, volumeTypes, quotas } });
+}
+
 function snapshot(status: string, fails: Readonly<Record<string, CinderError>> = {}): World {
   const at = creating({}, fails);
   at.db.tables.snapshots[SNAPSHOT] = snapshotRow({ status });
@@ -73,6 +78,20 @@ function extending(fails: Readonly<Record<string, CinderError>> = {}): World {
       volumeTypes,
       quotas,
       reservations: { r1: { of: 'project gigabytes', delta: 2 } },
+    },
+  });
+  for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
+  return at;
+}
+
+function managing(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = new World({
+    files: { 'disk.img': '5 GiB' },
+    tables: {
+      volumes: { [VOLUME]: volumeRow({ status: 'managing', size: 0 }) },
+      volumeTypes,
+      quotas,
+      limits: { 'project gigabytes': 40, 'project per_volume_gigabytes': 5 },
     },
   });
   for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
@@ -140,6 +159,7 @@ const cascade = { volume: { id: VOLUME }, cascade: true };
 const create = { volume: { id: VOLUME }, ...retry };
 const ofSnapshot = { snapshot: { id: SNAPSHOT } };
 const extend = { volume: { id: VOLUME }, new_size: 5, reservations: ['r1'] };
+const manage = { volume: { id: VOLUME }, ref: 'disk.img' };
 const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
 const scenarios: readonly (readonly [what: string, method: string, args: JsonObject, make: () => World])[] = [
@@ -167,6 +187,9 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
   ],
   ['an extension', 'extend_volume', extend, () => extending()],
   ['an extension that fails', 'extend_volume', extend, () => extending({ extend: failure })],
+  ['a volume that is taken in', 'manage_existing', manage, () => managing()],
+  ['a volume that cannot be taken in', 'manage_existing', manage, () => managing({ 'manage.take': failure })],
+  ['a volume that is let go of', 'delete_volume', { volume: { id: VOLUME }, unmanage_only: true }, () => unmanaging()],
   ['a reversal', 'revert_to_snapshot', revert, () => reverting()],
   ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
   ['a group', 'create_group', ofGroup, () => group({ group: 'creating' })],

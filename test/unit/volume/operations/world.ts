@@ -140,6 +140,7 @@ export class World {
         ...guard,
         ownerTag: 't1',
         snapshotsOf: (id) => this.ports.db.snapshots.ofVolume(id),
+        ownersOf: (ids) => this.ports.db.volumes.named(ids),
         log: silentLogger,
       },
       save: (write) => this.db.transaction(write),
