@@ -6,6 +6,7 @@ import { createHttp } from './app/health-parts.ts';
 import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
+import { createPeers } from './app/peers.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import { wireObjects } from './app/wire-objects.ts';
 import type { Config } from './config/load.ts';
@@ -87,7 +88,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const { reconciler } = custody;
   const looks = { config, tally, incarnation, db, coordinator, meet, backends, units, door, reconciler, consuming };
   const http = createHttp({ ...looks, log: named('http') });
-  const servers = [db, ...messaging.transports, coordinator, ...images.components];
+  const servers = [db, ...messaging.transports, messaging.caller, coordinator, ...images.components];
   const parts: readonly Component[] = [
     ...servers,
     backends,
@@ -107,20 +108,32 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
 function portsOf(
   units: readonly BackendUnit[],
   db: Database,
-  { messages }: Messaging,
+  messaging: Messaging,
   { config, images }: { readonly config: Config; readonly images: ImageParts },
   clock: Clock,
 ): ReadonlyMap<string, OperationPorts> {
   const { service } = config.settings;
+  const { host, myIp: ip } = service;
   const settings = {
     noSnapshotGbQuota: service.noSnapshotGbQuota,
     messageTtlSeconds: service.messageTtlMs / 1000,
+    migrationTimeoutMs: service.migrationCreateVolumeTimeoutMs,
+    connector: { host, ip, multipath: false, os_type: 'linux', platform: process.arch },
   };
+  const peers = createPeers(messaging.caller, () => service.rpcResponseTimeoutMs);
   return new Map(
     units.map((backend) => {
       const provisioned = new Provisioned(db.volumes, clock);
       const imageCache = imageCacheOf(config.backend(backend.name), config.settings);
-      const common = { db, backend, messages, objects: wireObjects, provisioned, images: images.images };
+      const common = {
+        db,
+        backend,
+        messages: messaging.messages,
+        objects: wireObjects,
+        provisioned,
+        images: images.images,
+        peers,
+      };
       return [backend.workOf, { ...common, imageCache, settings }];
     }),
   );

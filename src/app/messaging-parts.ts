@@ -7,6 +7,7 @@ import { createTransport } from '../rpc/create-transport.ts';
 import { notificationFormats, OsloMessageMaker } from '../rpc/message-maker.ts';
 import { OutboxSender } from '../rpc/message-sender.ts';
 import type { MessageMaker, MessageSender } from '../rpc/notifier.ts';
+import { RpcClient } from '../rpc/rpc-client.ts';
 import { ReplySender } from '../rpc/reply-sender.ts';
 import type { Transport } from '../rpc/transport.ts';
 import { decodeContext, encodeContext, serviceContext } from '../rpc/wire/context.ts';
@@ -22,6 +23,8 @@ export interface Messaging {
   readonly transports: readonly Transport[];
   readonly replies: ReplySender;
   readonly sender: MessageSender;
+  /** Calls other services; to be started after the transports. */
+  readonly caller: RpcClient;
   readonly messages: MessageMaker;
   readonly codec: RequestCodec;
   /** An administrator's context with a request id of its own, in the wire's keys. */
@@ -43,6 +46,7 @@ export function createMessaging(settings: Settings, tally: Tally, log: Logger): 
     transport,
     transports: [transport, ...Object.values(ofNotifications)],
     replies,
+    caller: new RpcClient({ transport, controlExchange: service.controlExchange, log }),
     sender: new OutboxSender({
       transport,
       controlExchange: service.controlExchange,

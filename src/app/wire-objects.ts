@@ -3,6 +3,7 @@ import { encodeEntity, newObject } from '../rpc/wire/objects.ts';
 import type { WireObjects } from '../volume/wire-objects.ts';
 
 export const wireObjects: WireObjects = {
+  volume: (volume) => encodeEntity(objectFromRow('Volume', volume)),
   attachment: (attachment, volume) =>
     encodeEntity(objectFromRow('VolumeAttachment', attachment, { volume: objectFromRow('Volume', volume) })),
   backupDevice: (volume, secure_enabled) =>

@@ -62,9 +62,8 @@ const defaultRules: readonly Rule[] = [
   },
   { reason: 'not done here; every line is logged', pattern: /^rate_limit_/, loud: true },
   {
-    reason: 'for volume migration and encryption, which this version does not serve',
+    reason: 'for attached volumes and encryption, which this version does not serve',
     pattern: /^(nova|barbican)_/,
-    names: 'migration_create_volume_timeout_secs',
   },
   { reason: 'images are compressed with gzip, the only format that there is', names: 'compression_format' },
   { reason: 'Node does not compress what it sends by TLS', names: 'glance_api_ssl_compression' },

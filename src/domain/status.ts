@@ -22,6 +22,10 @@ export const VOLUME_MOVES = {
   managing: ['available', 'error_managing'],
   extending: ['available', 'in-use', 'error_extending'],
   reverting: ['available', 'error'],
+  /** Back to what it was, with another type or not; attachments that came by the way decide. */
+  retyping: ['available', 'in-use', 'reserved', 'attaching', 'detaching'],
+  /** A migration that keeps others from the volume. */
+  maintenance: ['available', 'in-use', 'reserved', 'attaching', 'detaching'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export const SNAPSHOT_MOVES = {

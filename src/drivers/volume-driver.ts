@@ -156,7 +156,22 @@ export interface Arrival {
   readonly rename: boolean;
 }
 
+/** A volume on its way to another backend, whose service has made the target and says how to reach it. */
+export interface Passage {
+  readonly volume: Volume;
+  readonly target: Volume;
+  /** The other service's answer to initialize_connection. */
+  readonly connection: JsonObject;
+}
+
 export interface MigrationAbility {
+  /**
+   * Puts what the detached volume shows in the place of what the target's file holds, complete or not at all, in the
+   * target's format. `renamed`: the file has the volume's name already.
+   */
+  copy(passage: Passage, renamed: boolean, work: DriverWork): Promise<void>;
+  /** Whether the other service has given the target's file the volume's name. */
+  isRenamed(passage: Passage, work: DriverWork): Promise<boolean>;
   /**
    * The end of a migration on the backend that the volume has come to. Answers whose id names its data from now on: the
    * volume's where it was renamed, else still the target's.

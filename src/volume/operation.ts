@@ -10,6 +10,7 @@ import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
 import type { Images } from '../images/image-service.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
+import type { Peers } from './peers.ts';
 import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
 import type { WireObjects } from './wire-objects.ts';
@@ -55,9 +56,19 @@ export interface OperationPorts {
   readonly objects: WireObjects;
   readonly provisioned: Provisioned;
   readonly images: Images;
+  readonly peers: Peers;
   /** Null: images are not kept as volumes. */
   readonly imageCache: ImageCacheSettings | null;
-  readonly settings: { readonly noSnapshotGbQuota: boolean; readonly messageTtlSeconds: number };
+  readonly settings: OperationSettings;
+}
+
+export interface OperationSettings {
+  readonly noSnapshotGbQuota: boolean;
+  readonly messageTtlSeconds: number;
+  /** How long a migration waits for the other backend to make its target. */
+  readonly migrationTimeoutMs: number;
+  /** What this host says of itself to a backend that it wants to reach a volume of. */
+  readonly connector: JsonObject;
 }
 
 /** The scope of one run of an operation's steps, under its locks and its claim. */

@@ -8,6 +8,7 @@ import type {
   ResourceRepositories,
   UserMessage,
 } from '../../src/db/ports/resources.ts';
+import type { JsonObject } from '../../src/domain/json.ts';
 import type { GroupRepositories } from '../../src/db/ports/groups.ts';
 import type { ServiceRepositories } from '../../src/db/ports/services.ts';
 import type {
@@ -56,6 +57,8 @@ export interface Tables {
   messages: UserMessage[];
   outbox: OutboxMessage[];
   entry: { outcome: string | null; detail: string | null };
+  /** Of the entry that is carried. */
+  notes: JsonObject;
 }
 
 /** The database's clock: it stands, so that two runs can be compared. */
@@ -71,6 +74,8 @@ export type StatementHook = (name: string, when: 'before' | 'after') => void;
 export class FakeResources {
   tables: Tables;
   hook: StatementHook = () => undefined;
+  /** What becomes of a message at once, in the transaction that sends it. */
+  onMessage: (tables: Tables, message: OutboxMessage) => void = () => undefined;
 
   constructor(tables: Partial<Tables> = {}) {
     const resources = { volumes: {}, snapshots: {}, volumeTypes: {}, groups: {}, groupSnapshots: {}, groupTypes: {} };
@@ -89,7 +94,7 @@ export class FakeResources {
       imageCache: [],
       received: [],
     };
-    this.tables = { ...empty, messages: [], outbox: [], entry: { outcome: null, detail: null }, ...tables };
+    this.tables = { ...empty, messages: [], outbox: [], entry: { outcome: null, detail: null }, notes: {}, ...tables };
   }
 
   /** Each statement for itself. */
@@ -107,7 +112,7 @@ export class FakeResources {
 
   #hooked(tables: () => Tables): Repositories {
     const repository = (family: string): object =>
-      new Proxy(repositories(tables())[family] ?? {}, {
+      new Proxy(repositories(tables(), this.onMessage)[family] ?? {}, {
         get:
           (target, name) =>
           (...args: unknown[]) =>
@@ -133,12 +138,13 @@ export function lostAnswer(name: string): DatabaseError {
   return new DatabaseError(`${name}: connection lost`, { outcome: 'unknown' });
 }
 
-function repositories(tables: Tables): Record<string, object | undefined> {
+function repositories(tables: Tables, onMessage: FakeResources['onMessage']): Record<string, object | undefined> {
   return {
     ...(resources(tables) as unknown as Record<string, object>),
     ...(groups(tables) as unknown as Record<string, object>),
     ...(services(tables) as unknown as Record<string, object>),
     journal: {
+      note: (_claim: unknown, notes: JsonObject) => answer(() => void (tables.notes = { ...tables.notes, ...notes })),
       receive: (entries: readonly NewEntry[]) => answer(() => void tables.received.push(...entries)),
       finish: (_claim: unknown, outcome: string, detail: string | null, worked?: WorkedOn) =>
         answer(() => {
@@ -152,7 +158,11 @@ function repositories(tables: Tables): Record<string, object | undefined> {
       check: () => answer(() => undefined),
     },
     outbox: {
-      add: (messages: readonly OutboxMessage[]) => answer(() => void tables.outbox.push(...messages)),
+      add: (messages: readonly OutboxMessage[]) =>
+        answer(() => {
+          tables.outbox.push(...messages);
+          for (const message of messages) onMessage(tables, message);
+        }),
     },
   };
 }
@@ -308,6 +318,7 @@ function services(tables: Tables): Faked<ServiceRepositories> {
   return {
     services: {
       get: (id) => answer(() => tables.services[id] ?? null),
+      list: () => answer(() => Object.values(tables.services).map((row) => ({ ...row, age_ms: 0 }))),
       update: (id, changes) => answer(() => void Object.assign(tables.services[id] ?? {}, changes)),
       updateMembers: ({ cluster }, changes, expected) =>
         answer(() => {

@@ -50,6 +50,10 @@ export const serviceOptions = defineOptions('DEFAULT', {
     min: 1,
     help: 'Seconds that a caller waits for the answer to a call.',
   }),
+  migrationCreateVolumeTimeoutMs: seconds('migration_create_volume_timeout_secs', 300, {
+    min: 1,
+    help: 'Seconds that a migration waits for the other backend to make the volume.',
+  }),
   executorThreadPoolSize: integer('executor_thread_pool_size', 64, {
     min: 1,
     formerly: ['rpc_thread_pool_size'],

@@ -1,41 +1,120 @@
-import { volumeNameId } from '../../domain/rows.ts';
-import type { Arrival, DriverWork, MigrationAbility } from '../volume-driver.ts';
+import { CinderError } from '../../domain/exceptions.ts';
+import { isJsonObject } from '../../domain/json.ts';
+import type { ImageFormat } from '../qemu-img.ts';
+import type { ImageFacts } from '../share/share-protocol.ts';
+import type { DriverWork, MigrationAbility, Passage } from '../volume-driver.ts';
+import { arrive } from './arrival.ts';
+import { sizeBytes } from './create-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { wholeChain } from './volume-chain.ts';
+import { requireDetached, requireKnownSnapshots } from './preconditions.ts';
+import { isLocation } from './shares.ts';
+import { wholeChain, type Image } from './volume-chain.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 import { volumeFile } from './volume-names.ts';
 
-export function migrationAbility(parts: RemoteFsParts): MigrationAbility {
-  return { arrive: (arrival, work) => arrive(parts, arrival, work) };
+/** @param type os-brick's name for this kind of share: volumes migrate between shares of one kind */
+export function migrationAbility(parts: RemoteFsParts, type: string): MigrationAbility {
+  return {
+    copy: (passage, renamed, work) => copy(parts, type, passage, renamed, work),
+    isRenamed: (passage, work) => isRenamed(parts, type, passage, work),
+    arrive: (arrival, work) => arrive(parts, arrival, work),
+  };
+}
+
+/** Where the other service has made the target's file. */
+interface Destination {
+  readonly location: string;
+  readonly options: string | null;
+  readonly format: ImageFormat;
 }
 
 /**
- * The file gets the volume's own name where upstream's driver would rename it too, and nothing there has that name
- * (upstream's `rename` would replace it). Both names may stand for a moment; a successor goes on from there.
+ * Python copies the file's bytes into the target's, whatever their formats. Here the volume is read as what it is, also
+ * through what is left of a chain, and written in the target's format under a temporary name, which one rename then
+ * takes: whoever is interrupted has changed nothing, and what an older owner left there is removed before.
  */
-async function arrive(
+async function copy(
   parts: RemoteFsParts,
-  { volume, target, rename }: Arrival,
+  type: string,
+  passage: Passage,
+  renamed: boolean,
   work: DriverWork,
-): ReturnType<MigrationAbility['arrive']> {
-  const folder = await openFolder(parts, target, work);
-  const own = volumeFile({ id: volume.id, _name_id: null });
-  const chain = await folder.lookIdle([own]);
-  const renamed = chain.seen[own] ?? null;
-  if (rename && chain.missing === folder.base && chain.info === null && renamed !== null) {
-    // A predecessor did it. What the target's row notes of the format holds, unless the file cannot be that.
-    return { nameId: volume.id, update: renamed.header === null ? { adminMetadata: { format: 'raw' } } : {} };
-  }
+): Promise<void> {
+  const { volume, target } = passage;
+  requireDetached(volume, 'migrating');
+  if (volume.encryption_key_id !== null) throw refuse(`volume ${volume.id} is encrypted`);
+  const destination = destinationOf(passage, type);
+  const from = await openFolder(parts, volume, work);
+  const chain = await from.lookIdle();
+  await requireKnownSnapshots(chain, volume, work);
   const [top] = wholeChain(chain);
-  const update = { adminMetadata: { format: top.format } };
-  const isRenamed = rename && top.name === folder.base && chain.info === null && (await move(parts, folder, own));
-  return { nameId: isRenamed ? volume.id : volumeNameId(target), update };
+  if (top.virtualBytes > sizeBytes(volume)) throw refuse(`${top.name} shows more than the volume's ${volume.size} GiB`);
+  const to = await folderOf(parts, passage, destination, work);
+  const name = renamed ? ownName(passage) : to.base;
+  const made = (await to.lookIdle([name])).seen[name] ?? null;
+  if (made === null) throw refuse(`the other service's ${name} is not on ${destination.location}`);
+  if (target.id === volume.id || to.path(name) === from.path(top.name)) throw refuse(`${name} is the volume itself`);
+  await to.withTemps(() => write(parts, { from, top }, { folder: to, made, format: destination.format }));
 }
 
-async function move(parts: RemoteFsParts, folder: VolumeFolder, to: string): Promise<boolean> {
-  const { dir, base: from, work } = folder;
-  await work.commitPoint('volume-rename');
-  const { state } = await parts.share.call('move', { dir, from, to }, work);
-  if (state === 'taken') work.log.warn({ file: folder.path(to) }, `is there already: the volume stays ${from}`);
-  return state === 'moved';
+async function write(
+  parts: RemoteFsParts,
+  { from, top }: { readonly from: VolumeFolder; readonly top: Image },
+  to: { readonly folder: VolumeFolder; readonly made: ImageFacts; readonly format: ImageFormat },
+): Promise<void> {
+  const { folder, made, format } = to;
+  const { work } = folder;
+  const bytes = sizeBytes(from.volume);
+  const temp = folder.temp('migration');
+  const source = { path: from.path(top.name), format: top.format };
+  await from.whileBusy(() => parts.qemu.convert(source, { path: temp.path, format }, work));
+  if (format === 'qcow2' && top.virtualBytes < bytes) await parts.qemu.resize(temp.path, format, bytes, work);
+  const { uid, gid, mode } = made;
+  const growth = format === 'raw' ? { growTo: bytes } : {};
+  await folder.commit('migration-copy', temp.name, made.name, { how: 'rename', owner: { uid, gid }, mode, ...growth });
+}
+
+async function isRenamed(parts: RemoteFsParts, type: string, passage: Passage, work: DriverWork): Promise<boolean> {
+  const destination = destinationOf(passage, type);
+  // On its own share the volume's name is the volume's.
+  if (destination.location === passage.volume.provider_location) return false;
+  const folder = await folderOf(parts, passage, destination, work);
+  const own = ownName(passage);
+  const { seen } = await folder.look([own]);
+  return (seen[folder.base] ?? null) === null && (seen[own] ?? null) !== null;
+}
+
+function folderOf(
+  parts: RemoteFsParts,
+  { target }: Passage,
+  { location, options }: Destination,
+  work: DriverWork,
+): Promise<VolumeFolder> {
+  return openFolder(parts, { ...target, provider_location: location }, work, options);
+}
+
+function ownName({ volume }: Passage): string {
+  return volumeFile({ id: volume.id, _name_id: null });
+}
+
+/** The words of another service become a mount and a path: nothing is taken that a share's line could not say. */
+function destinationOf({ target, connection }: Passage, type: string): Destination {
+  const { driver_volume_type: kind, data } = connection;
+  const { export: location, name, format, options } = isJsonObject(data) ? data : {};
+  if (kind !== type) throw refuse(`the other backend is reached by ${told(kind)}, this one copies to ${type} only`);
+  if (typeof location !== 'string' || !isLocation(location) || location.startsWith('-')) {
+    throw refuse(`${told(location)} is no share`);
+  }
+  if (name !== volumeFile(target)) throw refuse(`the target's file is ${told(name)}, not ${volumeFile(target)}`);
+  if (format !== 'raw' && format !== 'qcow2') throw refuse(`the target's format is ${told(format)}`);
+  const isPlain = typeof options === 'string' && /^-o\s*[\w=.,:/-]+$/.test(options);
+  return { location, options: isPlain ? options : null, format };
+}
+
+function told(value: unknown): string {
+  return (JSON.stringify(value) ?? 'nothing').slice(0, 200);
+}
+
+function refuse(reason: string): CinderError {
+  return new CinderError('VolumeMigrationFailed', { reason }, { outcome: 'not-started' });
 }

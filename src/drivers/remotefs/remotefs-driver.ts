@@ -67,8 +67,8 @@ export class RemoteFsDriver implements VolumeDriver {
     this.#rules = { reservedPercentage, maxOverSubscriptionRatio: Number(maxOverSubscriptionRatio) };
     this.image = imageAbility(parts);
     this.connection = connectionAbility(parts, info.prefix);
-    this.migration = migrationAbility(parts);
     this.manage = manageAbility(parts, info.prefix);
+    this.migration = migrationAbility(parts, info.prefix);
     const room = { capacity: this.#capacity, rules: this.#rules };
     this.growth = { extend: (request, work) => extendVolume(parts, request, room, work) };
     if (nfsSnapshotSupport) {

@@ -17,11 +17,15 @@ export class ShareFolders {
     this.#fileMode = fileMode;
   }
 
-  /** The share's folder, ready to hold volumes. */
-  async ready(location: string, guard: StepGuard): Promise<string> {
+  /**
+   * The share's folder, ready to hold volumes.
+   *
+   * @param options of a share that is not among the configured ones
+   */
+  async ready(location: string, guard: StepGuard, options: string | null = null): Promise<string> {
     const configured: Share | undefined = this.#mounts.shares().find((share) => share.location === location);
     // A volume's share may have been taken out of the list: its volumes are served all the same.
-    await this.#mounts.ensure(configured ?? { location, options: null }, guard);
+    await this.#mounts.ensure(configured ?? { location, options }, guard);
     const dir = this.#mounts.folderOf(location);
     if (!this.#prepared.has(location)) {
       const mode = this.#fileMode() === fileModes.secure ? 0o770 : 0o777;

@@ -22,10 +22,15 @@ export function parseSharesFile(text: string): {
     const [address = '', ...rest] = line.split(' ');
     const location = address.replaceAll('\\040', ' ').trim();
     const options = rest.join(' ').trim();
-    if (/^.+:\/.+/.test(location)) shares.set(location, { location, options: options === '' ? null : options });
+    if (isLocation(location)) shares.set(location, { location, options: options === '' ? null : options });
     else ignored.push(line);
   }
   return { shares: [...shares.values()], ignored };
+}
+
+/** Whether it reads as a share. */
+export function isLocation(text: string): boolean {
+  return /^.+:\/.+/.test(text);
 }
 
 /** The name of a share's mount point below the base folder, as os-brick names it. */

@@ -94,11 +94,11 @@ export class VolumeFolder {
     point: string,
     temp: string,
     name: string,
-    options: { how: 'link' | 'rename'; owner?: FileOwner; growTo?: number },
+    options: { how: 'link' | 'rename'; owner?: FileOwner; growTo?: number; mode?: number },
   ): Promise<void> {
     await this.work.commitPoint(point);
-    const { how, owner = null, growTo = null } = options;
-    const args = { dir: this.dir, temp, name, how, mode: this.#parts.fileMode(), owner, growTo };
+    const { how, owner = null, growTo = null, mode = this.#parts.fileMode() } = options;
+    const args = { dir: this.dir, temp, name, how, mode, owner, growTo };
     await this.#parts.share.call('commit', args, this.work);
   }
 
@@ -156,13 +156,23 @@ export class VolumeFolder {
   }
 }
 
-/** The volume's folder, its share mounted. @throws CinderError where the share is unknown or cannot be mounted */
-export async function openFolder(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<VolumeFolder> {
+/**
+ * The volume's folder, its share mounted.
+ *
+ * @param options of a share that is not among the configured ones
+ * @throws CinderError where the share is unknown or cannot be mounted
+ */
+export async function openFolder(
+  parts: RemoteFsParts,
+  volume: Volume,
+  work: DriverWork,
+  options: string | null = null,
+): Promise<VolumeFolder> {
   const location = volume.provider_location;
   if (location === null) {
     const reason = 'it has no provider_location';
     throw new CinderError('InvalidVolume', { reason }, { outcome: 'not-started' });
   }
-  const dir = await parts.folders.ready(location, work);
+  const dir = await parts.folders.ready(location, work, options);
   return new VolumeFolder(parts, dir, volume, work);
 }

@@ -15,6 +15,12 @@ export const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 
 export const NullableText = Type.Union([Type.Null(), Type.String()]);
 
+/** A backend as the scheduler names it. */
+export const Destination = Type.Object({
+  host: Type.String({ minLength: 1 }),
+  cluster_name: Type.Optional(NullableText),
+});
+
 /** What a failover writes into the rows of services and clusters. */
 export const Updates = Type.Object({
   replication_status: Type.Optional(Type.String()),

@@ -15,6 +15,7 @@ import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
 import { getBackupDevice } from './get-backup-device.ts';
 import { manageExisting } from './manage-existing.ts';
+import { migrateVolume } from './migrate-volume.ts';
 import { reimage } from './reimage.ts';
 import { revertToSnapshot } from './revert-to-snapshot.ts';
 import { updateGroup } from './update-group.ts';
@@ -25,6 +26,7 @@ export const operations: readonly Operation[] = [
   deleteVolume,
   createSnapshot,
   deleteSnapshot,
+  migrateVolume,
   extendVolume,
   revertToSnapshot,
   createGroup,

@@ -117,6 +117,21 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       },
     },
     {
+      name: 'copy of a migration',
+      points: ['migration-copy'],
+      run: async (where, work) => {
+        const { target } = await arriving(where);
+        where.snapshots.forEach(({ id }) => backend.rows.delete(id));
+        const data = { export: backend.location, name: `volume-${target.id}`, format: 'raw' };
+        const connection = { driver_volume_type: 'nfs', data };
+        await backend.driver.migration.copy({ volume: where.volume, target, connection }, false, work);
+      },
+      check: ({ volume }) => {
+        backend.expectBytes(`volume-${freshSnapshot.id}`, 'raw', tail, 65536, 4);
+        backend.expectBytes(backend.active(volume), 'qcow2', tail, 65536, 4);
+      },
+    },
+    {
       name: 'arrival after a migration',
       points: ['volume-rename'],
       run: async (where, work) => {

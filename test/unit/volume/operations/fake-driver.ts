@@ -27,6 +27,7 @@ type Step =
   | 'image.read'
   | 'extend'
   | 'revert'
+  | 'copy'
   | 'arrive'
   | 'manage.find'
   | 'manage.take'
@@ -35,6 +36,11 @@ type Step =
   | 'unexport';
 
 const nameOf = (reference: Json): string => (typeof reference === 'string' ? reference : '');
+
+/** The file of this name on the share of another backend. */
+export function elsewhere(id: string): string {
+  return `elsewhere ${id}`;
+}
 
 /**
  * A share as a map of names to contents. Every method gives the same end state however often it is called, as the port
@@ -106,6 +112,13 @@ export class FakeDriver implements VolumeDriver {
   };
 
   readonly migration: MigrationAbility = {
+    copy: ({ volume, target }, renamed) =>
+      this.#step('copy', volume.id, [volume.id], () => {
+        const content = this.files.get(volume.id) ?? 'nothing';
+        this.files.set(elsewhere(renamed ? volume.id : target.id), content);
+      }),
+    isRenamed: ({ volume, target }) =>
+      Promise.resolve(!this.files.has(elsewhere(target.id)) && this.files.has(elsewhere(volume.id))),
     arrive: ({ volume, target, rename }) =>
       this.#step('arrive', target.id, [target.id], () => {
         const content = this.files.get(target.id);

@@ -112,6 +112,19 @@ function reverting(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
+function migrating(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = new World({
+    files: { [VOLUME]: 'data' },
+    tables: {
+      volumes: { [VOLUME]: madeVolume({ migration_status: 'starting', previous_status: 'available' }) },
+      services: { 8: serviceRow({ id: 8, host: 'other@nfs9' }) },
+      volumeTypes,
+    },
+  });
+  for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
+  return at;
+}
+
 /** A group of two volumes, each with a snapshot of one group snapshot, and another group that is made from it. */
 function group(
   statuses: { group?: string; groupSnapshot?: string; volume?: string; snapshot?: string; copy?: string },
@@ -162,6 +175,8 @@ const extend = { volume: { id: VOLUME }, new_size: 5, reservations: ['r1'] };
 const manage = { volume: { id: VOLUME }, ref: 'disk.img' };
 const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
+const migrate = { volume: { id: VOLUME }, host: { host: 'other@nfs9#pool' } };
+
 const scenarios: readonly (readonly [what: string, method: string, args: JsonObject, make: () => World])[] = [
   ['an empty volume', 'create_volume', create, () => creating({})],
   ['a volume from a snapshot', 'create_volume', create, () => creating({ snapshot_id: SNAPSHOT })],
@@ -192,6 +207,8 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
   ['a volume that is let go of', 'delete_volume', { volume: { id: VOLUME }, unmanage_only: true }, () => unmanaging()],
   ['a reversal', 'revert_to_snapshot', revert, () => reverting()],
   ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
+  ['a migration', 'migrate_volume', migrate, () => migrating()],
+  ['a migration that fails', 'migrate_volume', migrate, () => migrating({ copy: failure })],
   ['a group', 'create_group', ofGroup, () => group({ group: 'creating' })],
   ['a group that changes', 'update_group', { ...ofGroup, remove_volumes: VOLUME }, () => group({ group: 'updating' })],
   [
@@ -251,6 +268,7 @@ function interruptAt(at: World, nth: number): { count: number; name: string } {
   };
   at.db.hook = hook;
   at.driver.hook = hook;
+  at.peers.hook = hook;
   return seen;
 }
 

@@ -21,6 +21,7 @@ import { Provisioned } from '../../../../src/volume/provisioned.ts';
 import { RowLooks } from '../../../../src/volume/row-looks.ts';
 import { FakeResources, type Tables } from '../../../support/fake-resources.ts';
 import { FakeDriver } from './fake-driver.ts';
+import { FakePeers } from './fake-peers.ts';
 import { FakeImages } from './fake-images.ts';
 import { HOST } from './rows.ts';
 
@@ -39,13 +40,13 @@ export class World {
   readonly db: FakeResources;
   readonly driver = new FakeDriver();
   readonly images = new FakeImages();
+  readonly peers: FakePeers;
   readonly ports: OperationPorts;
   /** The locks of the last run, sorted. */
   locks: readonly LockName[] = [];
   reports = 0;
   attempts = 0;
   idle: string | null = null;
-  readonly #claim: Claim = { entryId: '1', number: 1, tokens: new Map(), notes: {} };
 
   constructor(options: WorldOptions) {
     this.db = new FakeResources(structuredClone(options.tables));
@@ -61,12 +62,20 @@ export class World {
       service: { id: 7, uuid: 'service-uuid' },
       capabilitiesChanged: () => void (this.reports += 1),
     };
-    const settings = { noSnapshotGbQuota: options.noSnapshotGbQuota ?? false, messageTtlSeconds: 60 };
+    const settings = {
+      noSnapshotGbQuota: options.noSnapshotGbQuota ?? false,
+      messageTtlSeconds: 60,
+      migrationTimeoutMs: 300,
+      connector: { host: 'ctl' },
+    };
+    this.peers = new FakePeers(this.db, this.driver);
     this.ports = {
       db: this.db.statements,
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
+      peers: this.peers,
       objects: {
+        volume: ({ id, host, status }) => ({ id, host, status }),
         attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }),
         backupDevice: (volume, secure) => ({ volume: volume.id, status: volume.status, secure }),
       },
@@ -121,19 +130,25 @@ export class World {
     settlement.after?.();
   }
 
+  /** As the next owner finds it. */
+  get #claim(): Claim {
+    return { entryId: '1', number: 1, tokens: new Map(), notes: structuredClone(this.db.tables.notes) };
+  }
+
   async #end({ nothingToDo }: NothingToDo, worked: WorkedOn | undefined): Promise<void> {
     this.idle = nothingToDo;
     await this.db.statements.journal.finish(this.#claim, 'done', nothingToDo, worked);
   }
 
   #scope(args: JsonObject): Scope {
+    const claim = this.#claim;
     const { signal } = new AbortController();
     const guard = { signal, provableUntilMs: () => Infinity, commitPoint: () => Promise.resolve() };
     return {
       signal,
       context,
       wire: { args, context: { request_id: context.request_id } },
-      claim: this.#claim,
+      claim,
       owner: 'me',
       log: silentLogger,
       work: {
@@ -144,9 +159,8 @@ export class World {
         log: silentLogger,
       },
       save: (write) => this.db.transaction(write),
-      saveVolume: (id, changes, expected) =>
-        this.db.statements.volumes.updateGuarded(this.#claim, id, changes, expected),
-      note: () => Promise.resolve(),
+      saveVolume: (id, changes, expected) => this.db.statements.volumes.updateGuarded(claim, id, changes, expected),
+      note: (notes) => this.db.statements.journal.note(claim, notes),
       park: (wait) => wait(),
     };
   }

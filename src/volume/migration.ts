@@ -1,0 +1,65 @@
+import { CinderError } from '../domain/exceptions.ts';
+import type { Volume } from '../domain/rows.ts';
+import { copyOver, isPastReturn } from './migration-handover.ts';
+import { beginMigration, failed, madeTarget, targetId, targetNote, type Route } from './migration-target.ts';
+import type { OperationPorts, Scope } from './operation.ts';
+
+/*
+ * A volume's way to another backend, for migrate_volume and retype. The whole runs under the volume's locks; the other
+ * backend (ours or Python's, of another kind of share or the same) makes the target under its own.
+ *
+ * Custody: what a successor finds if the owner ends before, and what it does.
+ *
+ *   before 1   no target: it begins anew.
+ *   1 begin    one transaction: `migrating`, the target's row (its id is made of the entry) and the cast to make it.
+ *   2 wait     until the other backend has made the target, by its row; without a slot. A successor waits on, as long
+ *              again.
+ *   3 connect  the other backend says which file of which share it is, and of which format.
+ *   4 copy     what the volume shows becomes an unfinished file beside the target's, and takes its name.
+ *   before 5   the old data count: a host may have been connected since, so 3 and 4 are done once more.
+ *   5 hand     `completing` and what the row said, noted; then update_migrated_volume. The other service renames the
+ *     over     file, if it may, and writes both rows: the volume's leads to the new place, the target's to the old.
+ *              Without an answer the rows are looked at, then the share (a Python service that ended between file and
+ *              rows is finished for); where neither shows it, it is asked again. It is never taken for refused.
+ *   before 6   the volume's row leads to the new place: 6 follows, nothing leads back.
+ *   6 settle   one transaction: host, cluster, zone and the like change places with the target's, the volume is what it
+ *              was, `success`; the target's row is `deleting` and the cast to delete the old data is out.
+ *
+ * A definite failure in 1 to 5: the target's row goes, where the other backend has not made it; else it is `deleting`
+ * and the other backend is asked to delete it.
+ */
+
+/** The id of the target, whose data are the volume's afterwards. */
+export async function migrate(volume: Volume, route: Route, scope: Scope, ports: OperationPorts): Promise<string> {
+  const id = targetId(volume.id, scope);
+  if (isPastReturn(volume, scope)) return id;
+  await assertMovable(volume, scope, ports);
+  if (scope.claim.notes[targetNote] === undefined) await beginMigration(volume, route, scope, ports);
+  const begun = { ...volume, migration_status: 'migrating' };
+  await copyOver(begun, await madeTarget(id, scope, ports), scope, ports);
+  return id;
+}
+
+/** Whether this entry is the one that the volume's row waits for. */
+export function isOwnMigration({ status, migration_status }: Volume, { claim }: Scope): boolean {
+  if (claim.notes[targetNote] !== undefined) return true;
+  return migration_status === 'starting' || status === 'retyping';
+}
+
+async function assertMovable(volume: Volume, scope: Scope, { db, backend }: OperationPorts): Promise<void> {
+  if (!isOwnMigration(volume, scope)) {
+    const reason = `another request migrates it (${String(volume.migration_status)})`;
+    throw new CinderError('InvalidVolume', { reason });
+  }
+  if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
+  if (backend.driver.migration === undefined) {
+    throw new CinderError('NotSupportedOperation', { operation: 'migration' });
+  }
+  if ((await db.snapshots.ofVolume(volume.id)).length > 0) {
+    throw new CinderError('InvalidVolume', { reason: 'Volume must not have snapshots.' });
+  }
+  if (volume.encryption_key_id !== null) throw failed('encrypted volumes are not migrated by this service yet');
+  if ((await db.attachments.ofVolume(volume.id)).length > 0) {
+    throw failed('attached volumes are not migrated by this service yet');
+  }
+}
