@@ -151,7 +151,8 @@ async function stay(db: Repositories, volume: Volume): Promise<void> {
   const back = isHeld(volume) ? statusBefore(volume) : status;
   if (back !== status) assertMove('Volume', status, back ?? '');
   const expected = { status, host, migration_status, provider_location, _name_id };
-  const changes = { status: back, migration_status: 'error' };
+  const wasMoving = ['starting', 'migrating', 'completing'].includes(migration_status ?? '');
+  const changes = { status: back, ...(wasMoving && { migration_status: 'error' }) };
   if ((await db.volumes.update(id, changes, expected)) === 0) throw changed(volume);
 }
 

@@ -34,6 +34,8 @@ export interface Tables {
   backups: Record<string, Backup>;
   /** By volume type. */
   qosSpecs: Record<string, Values>;
+  /** By volume type. */
+  encryption: Record<string, Record<string, string | number | null>>;
   groups: Record<string, Group>;
   groupSnapshots: Record<string, GroupSnapshot>;
   /** Names of group types by id. */
@@ -84,6 +86,7 @@ export class FakeResources {
       attachments: {},
       backups: {},
       qosSpecs: {},
+      encryption: {},
       services: {},
       clusters: {},
       values: {},
@@ -184,6 +187,7 @@ function resources(tables: Tables): Fakes {
     volumeTypes: {
       get: (id) => answer(() => tables.volumeTypes[id] ?? null),
       qosSpecs: (id) => answer(() => tables.qosSpecs[id] ?? null),
+      encryption: (id) => answer(() => tables.encryption[id] ?? null),
     },
     attachments: attachments(tables),
     backups: {

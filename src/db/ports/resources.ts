@@ -83,6 +83,8 @@ export interface VolumeTypeRepository {
   byName(name: string): Promise<VolumeType | null>;
   /** What its quality-of-service specs say, `consumer` among them; null: it has none. */
   qosSpecs(id: string): Promise<Readonly<Record<string, string | null>> | null>;
+  /** How its volumes are encrypted (`cipher`, `key_size`, `provider`, `control_location`); null: they are not. */
+  encryption(id: string): Promise<Readonly<Record<string, string | number | null>> | null>;
 }
 
 export interface AttachmentRepository {

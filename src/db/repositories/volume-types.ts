@@ -29,6 +29,14 @@ export class VolumeTypes implements VolumeTypeRepository {
     return rows.length === 0 ? null : Object.fromEntries(rows.map(({ key, value }) => [key, value]));
   }
 
+  async encryption(id: string): Promise<Readonly<Record<string, string | number | null>> | null> {
+    const rows = await this.#session.read<Record<string, string | number | null>>(
+      'select cipher, key_size, provider, control_location from encryption where volume_type_id = ? and deleted = false',
+      [id],
+    );
+    return rows[0] ?? null;
+  }
+
   async #one(condition: string, binding: string): Promise<VolumeType | null> {
     const rows = await this.#session.read<TypeRow>(
       `select t.*, s."key", s.value from volume_types t

@@ -17,6 +17,7 @@ import { getBackupDevice } from './get-backup-device.ts';
 import { manageExisting } from './manage-existing.ts';
 import { migrateVolume } from './migrate-volume.ts';
 import { reimage } from './reimage.ts';
+import { retype } from './retype.ts';
 import { revertToSnapshot } from './revert-to-snapshot.ts';
 import { updateGroup } from './update-group.ts';
 
@@ -27,6 +28,7 @@ export const operations: readonly Operation[] = [
   createSnapshot,
   deleteSnapshot,
   migrateVolume,
+  retype,
   extendVolume,
   revertToSnapshot,
   createGroup,

@@ -277,6 +277,21 @@ describe.each(engines)('on %s', (engine) => {
   });
 
   describe('volume types', () => {
+    it('say how their volumes are encrypted, where they are', async () => {
+      const typeId = (await fixture.db.volumeTypes.byName('__DEFAULT__'))?.id ?? '';
+      expect(await fixture.db.volumeTypes.encryption(typeId)).toBeNull();
+      const how = { cipher: 'aes-xts-plain64', key_size: 256, provider: 'luks', control_location: 'front-end' };
+      const columns = 'encryption_id, volume_type_id, deleted, cipher, key_size, provider, control_location';
+      await fixture.sql(`insert into encryption (${columns}) values (?, ?, false, ?, ?, ?, ?)`, [
+        ...[randomUUID(), typeId],
+        ...Object.values(how),
+      ]);
+      expect(await fixture.db.volumeTypes.encryption(typeId)).toEqual(how);
+      await fixture.sql('update encryption set deleted = true');
+      expect(await fixture.db.volumeTypes.encryption(typeId)).toBeNull();
+      await fixture.sql('delete from encryption');
+    });
+
     it('have specs of quality of service, where they refer to some', async () => {
       const type = await fixture.db.volumeTypes.byName('__DEFAULT__');
       expect(await fixture.db.volumeTypes.qosSpecs(type?.id ?? '')).toBeNull();

@@ -112,13 +112,18 @@ function reverting(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
-function migrating(fails: Readonly<Record<string, CinderError>> = {}): World {
+function migrating(
+  fails: Readonly<Record<string, CinderError>> = {},
+  row: object = { migration_status: 'starting' },
+): World {
   const at = new World({
     files: { [VOLUME]: 'data' },
     tables: {
-      volumes: { [VOLUME]: madeVolume({ migration_status: 'starting', previous_status: 'available' }) },
+      volumes: { [VOLUME]: madeVolume({ previous_status: 'available', ...row }) },
       services: { 8: serviceRow({ id: 8, host: 'other@nfs9' }) },
-      volumeTypes,
+      volumeTypes: { ...volumeTypes, [GROUP]: { ...goldType, id: GROUP, extra_specs: { speed: 'high' } } },
+      quotas,
+      reservations: { r1: { of: 'project gigabytes', delta: 2 } },
     },
   });
   for (const [step, error] of Object.entries(fails)) at.driver.fails.set(step, error);
@@ -176,6 +181,8 @@ const manage = { volume: { id: VOLUME }, ref: 'disk.img' };
 const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
 const migrate = { volume: { id: VOLUME }, host: { host: 'other@nfs9#pool' } };
+const retype = { ...migrate, new_type_id: GROUP, migration_policy: 'on-demand', reservations: ['r1'] };
+const sameType = { ...retype, new_type_id: goldType.id, host: { host: 'ctl@nfs1#pool' } };
 
 const scenarios: readonly (readonly [what: string, method: string, args: JsonObject, make: () => World])[] = [
   ['an empty volume', 'create_volume', create, () => creating({})],
@@ -209,6 +216,9 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
   ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
   ['a migration', 'migrate_volume', migrate, () => migrating()],
   ['a migration that fails', 'migrate_volume', migrate, () => migrating({ copy: failure })],
+  ['a retype', 'retype', retype, () => migrating({}, { status: 'retyping' })],
+  ['a retype that fails', 'retype', retype, () => migrating({ copy: failure }, { status: 'retyping' })],
+  ['a retype that moves nothing', 'retype', sameType, () => migrating({}, { status: 'retyping' })],
   ['a group', 'create_group', ofGroup, () => group({ group: 'creating' })],
   ['a group that changes', 'update_group', { ...ofGroup, remove_volumes: VOLUME }, () => group({ group: 'updating' })],
   [
