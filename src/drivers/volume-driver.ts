@@ -4,19 +4,25 @@ import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component } from '../kernel/component.ts';
 import type { StepGuard } from './exec.ts';
 
+/** What a driver may ask while it looks for what could be taken in. Nothing is locked for it. */
+export interface Survey extends StepGuard {
+  /** The volumes whose files may be called after these ids, on whatever backend. */
+  ownersOf(nameIds: readonly string[]): Promise<readonly Volume[]>;
+  /** Those of these snapshots that there are. */
+  snapshotsWith(ids: readonly string[]): Promise<readonly Snapshot[]>;
+  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+}
+
 /** What a driver may know and do while it works on one operation, under that operation's locks. */
-export interface DriverWork extends StepGuard {
+export interface DriverWork extends Survey {
   /** In the names of temporary files: grows with every owner of the locks, so that a successor knows older ones. */
   readonly ownerTag: string;
   /** Before each commit point on the share: throws unless claim and tokens are still the newest in the database. */
   commitPoint(name: string): Promise<void>;
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
-  /** The volumes whose files may be called after these ids, on whatever backend. */
-  ownersOf(nameIds: readonly string[]): Promise<readonly Volume[]>;
   /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
   adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string | null>>>;
-  readonly log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
 }
 
 /** Columns of the row that the settlement writes for the driver. */
@@ -190,6 +196,36 @@ export interface ManageAbility {
   find(volume: Volume, reference: Json, work: DriverWork): Promise<FoundVolume>;
   /** Makes it the volume's; the row says by then what `find` answered. */
   take(volume: Volume, reference: Json, work: DriverWork): Promise<VolumeModelUpdate>;
+  /** All that could be a volume, and what of it is one: a hint, which `find` checks again. */
+  list(survey: Survey): Promise<readonly ManageableVolume[]>;
+}
+
+export interface ManageableVolume {
+  /** For `find`; equal ones are equal in JSON. */
+  readonly reference: { readonly 'source-name': string };
+  /** GiB, rounded up; null: not known. */
+  readonly sizeGb: number | null;
+  /** Null: nothing speaks against it. */
+  readonly reasonNotSafe: string | null;
+  /** Whose it is already. */
+  readonly cinderId: string | null;
+}
+
+/** The same for snapshots that were let go of, and are still in their volume. */
+export interface ManageSnapshotAbility {
+  find(
+    snapshot: Snapshot,
+    volume: Volume,
+    reference: Json,
+    work: DriverWork,
+  ): Promise<{ /** GiB, rounded up. */ readonly sizeGb: number }>;
+  take(snapshot: Snapshot, volume: Volume, reference: Json, work: DriverWork): Promise<VolumeModelUpdate>;
+  list(survey: Survey): Promise<readonly ManageableSnapshot[]>;
+}
+
+export interface ManageableSnapshot extends ManageableVolume {
+  /** Of its volume. */
+  readonly sourceReference: { readonly 'source-name': string };
 }
 
 export interface FoundVolume extends Placement {
@@ -224,4 +260,5 @@ export interface VolumeDriver extends Component {
   readonly migration?: MigrationAbility;
   /** Letting go of a volume or a snapshot leaves all as it is, so that it can be taken in again. */
   readonly manage?: ManageAbility;
+  readonly manageSnapshot?: ManageSnapshotAbility;
 }

@@ -37,6 +37,7 @@ export function createDriverWork(grounds: WorkGrounds): DriverWork {
     },
     snapshotsOf: (volumeId) => db.snapshots.ofVolume(volumeId),
     ownersOf: (nameIds) => db.volumes.named(nameIds),
+    snapshotsWith: (ids) => db.snapshots.among(ids),
     adminMetadataOf: (volumeId) => db.volumes.metadata(volumeId, 'admin_metadata'),
     log: grounds.log,
   };

@@ -5,6 +5,7 @@ import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
+import { waitsToBeMade } from './lost-creation.ts';
 import { LOST_REQUESTS, lostEntry } from './lost-requests.ts';
 import type { LostRequest } from './lost-requests.ts';
 import { readyBackends } from './ready-backends.ts';
@@ -131,6 +132,7 @@ export class Reconciler implements Component {
 
   /** Whether the row says all that its request said. */
   async #isClear({ method }: LostRequest, row: Volume | Snapshot): Promise<boolean> {
+    if (method === 'create_snapshot' && 'volume_size' in row) return waitsToBeMade(this.#options.db, row);
     if (method !== 'create_volume' || !('snapshot_id' in row)) return true;
     if (row.snapshot_id !== null || row.source_volid !== null) return true;
     return this.#hooks.isCreatedEmpty(row);

@@ -15,14 +15,14 @@ export async function finishSnapshot(
 ): Promise<void> {
   // Read here: the key may have moved to another key manager while the snapshot was made.
   const source = (await db.volumes.get(volume.id)) ?? volume;
-  const changes = { ...columnsOf(update), progress: '100%', encryption_key_id: source.encryption_key_id };
+  const changes = { ...snapshotColumns(update), progress: '100%', encryption_key_id: source.encryption_key_id };
   await moveSnapshot(db, snapshot, 'available', changes);
   await mergeAdminMetadata(db, volume.id, update);
   if (source.bootable) await db.glanceMetadata.copy({ volumeId: volume.id }, { snapshotId: snapshot.id });
 }
 
 /** Those columns of a driver's answer that a snapshot has. */
-function columnsOf(update: VolumeModelUpdate): Partial<Snapshot> {
+export function snapshotColumns(update: VolumeModelUpdate): Partial<Snapshot> {
   const { provider_location, provider_id, provider_auth } = update;
   return {
     ...(provider_location !== undefined && { provider_location }),

@@ -1,6 +1,7 @@
 import type { Repositories } from '../db/database.ts';
 import type { VolumeFilter } from '../db/ports/resources.ts';
 import type { Snapshot, Timestamp, Volume } from '../domain/rows.ts';
+import { waitsToBeMade } from './lost-creation.ts';
 
 /*
  * Rows that wait for somebody although no journal entry carries them: whom they wait for, why this service does not
@@ -115,6 +116,14 @@ const SNAPSHOTS: Readonly<Record<string, Explanation>> = {
     command: 'openstack volume snapshot set --state available ID, once the volume is settled',
   },
 };
+
+/** A snapshot that is `creating` all the same. */
+const notTakenIn: Explanation = {
+  reason: 'which snapshot it was to take in, only the lost request said',
+  command:
+    'openstack volume snapshot set --state error ID && openstack volume snapshot delete ID   # touches nothing else',
+};
+
 export interface UncarriedLook {
   /** `host@backend` or `cluster@backend`. */
   readonly backend: string;
@@ -126,19 +135,23 @@ export interface UncarriedLook {
 
 /** What waits on this backend and is carried by nobody. */
 export async function findUncarried(
-  db: Pick<Repositories, 'volumes' | 'snapshots'>,
+  db: Pick<Repositories, 'volumes' | 'snapshots' | 'workers'>,
   look: UncarriedLook,
 ): Promise<readonly Uncarried[]> {
   const volumes = await everyRow(look, Object.keys(VOLUMES), (filter) => db.volumes.list(filter));
   const snapshots = await everyRow(look, Object.keys(SNAPSHOTS), (filter) => db.snapshots.list(filter));
   const isLeft = (type: Uncarried['type'], { id }: { readonly id: string }): boolean =>
     !look.carried.has(`${type} ${id}`);
+  const left = snapshots.filter((row) => isLeft('Snapshot', row));
   return [
     ...volumes.filter((row) => isLeft('Volume', row)).map((row) => told('Volume', row, ofVolume(row))),
-    ...snapshots
-      .filter((row) => isLeft('Snapshot', row))
-      .map((row) => told('Snapshot', row, SNAPSHOTS[row.status ?? ''] ?? takenUp)),
+    ...(await Promise.all(left.map(async (row) => told('Snapshot', row, await ofSnapshot(db, row))))),
   ];
+}
+
+async function ofSnapshot(db: Pick<Repositories, 'workers'>, row: Snapshot): Promise<Explanation> {
+  if (row.status === 'creating' && !(await waitsToBeMade(db, row))) return notTakenIn;
+  return SNAPSHOTS[row.status ?? ''] ?? takenUp;
 }
 
 function ofVolume(row: Volume): Explanation {

@@ -345,6 +345,7 @@ function resources(run: Run): Pick<Repositories, 'volumes' | 'snapshots' | 'work
     list: (filter) => run('snapshots.list', (tables) => page([...tables.snapshots.values()], filter)),
   };
   const workers: Partial<Repositories['workers']> = {
+    has: (_type, id) => run('workers.has', (tables) => tables.workers.has(id)),
     drop: (_type, id) => run('workers.drop', (tables) => void tables.workers.delete(id)),
   };
   return {

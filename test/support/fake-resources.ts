@@ -180,6 +180,7 @@ function resources(tables: Tables): Fakes {
       get: (id) => answer(() => alive(tables.snapshots[id])),
       ofVolume: (volumeId) =>
         answer(() => Object.values(tables.snapshots).filter((row) => row.volume_id === volumeId && !row.deleted)),
+      among: (ids) => answer(() => ids.flatMap((id) => alive(tables.snapshots[id]) ?? [])),
       update: (id, changes, expected) => answer(() => update(tables.snapshots, id, changes, expected)),
       destroy: (id) => answer(() => destroy(tables.snapshots, id)),
       metadata: (id) => answer(() => tables.values[`metadata ${id}`] ?? {}),

@@ -69,6 +69,8 @@ export interface VolumeFilter {
 export interface SnapshotRepository {
   get(id: string): Promise<Snapshot | null>;
   ofVolume(volumeId: string): Promise<readonly Snapshot[]>;
+  /** Those of these that there are. */
+  among(ids: readonly string[]): Promise<readonly Snapshot[]>;
   update(id: string, changes: Changes<Snapshot>, expected?: Expected<Snapshot>): Promise<number>;
   create(row: Partial<Snapshot> & Pick<Snapshot, 'id' | 'volume_id'>): Promise<void>;
   /** Answers how many it deleted: 0 where somebody had done it already. */
@@ -175,6 +177,7 @@ export interface WorkerRepository {
   create(resourceType: string, resourceId: string, status: string): Promise<void>;
   drop(resourceType: string, resourceId: string): Promise<void>;
   setStatus(resourceType: string, resourceId: string, status: string): Promise<void>;
+  has(resourceType: string, resourceId: string): Promise<boolean>;
   ofService(serviceId: number): Promise<readonly WorkerRow[]>;
   countOf(serviceIds: readonly number[]): Promise<number>;
   /** Makes them another service's, as if that one had begun the work. */

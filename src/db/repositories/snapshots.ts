@@ -28,6 +28,14 @@ export class Snapshots implements SnapshotRepository {
     return rows.map(complete);
   }
 
+  async among(ids: readonly string[]): Promise<readonly Snapshot[]> {
+    const rows = await this.#session.read<Snapshot>(
+      `select * from snapshots where ${this.#session.dialect.anyOf('id')} and deleted = false`,
+      [ids],
+    );
+    return rows.map(complete);
+  }
+
   update(id: string, changes: Changes<Snapshot>, expected?: Expected<Snapshot>): Promise<number> {
     return compareAndSet(this.#session, 'snapshots', id, changes, expected);
   }

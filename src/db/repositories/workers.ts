@@ -26,6 +26,14 @@ export class Workers implements WorkerRepository {
     );
   }
 
+  async has(resourceType: string, resourceId: string): Promise<boolean> {
+    const rows = await this.#session.read('select 1 from workers where resource_type = ? and resource_id = ?', [
+      resourceType,
+      resourceId,
+    ]);
+    return rows.length > 0;
+  }
+
   async dropStale({ id, race_preventer }: WorkerRow): Promise<void> {
     await this.#session.write('delete from workers where id = ? and race_preventer = ?', [id, race_preventer]);
   }

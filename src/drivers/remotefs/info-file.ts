@@ -38,6 +38,11 @@ export function withoutSnapshot(info: SnapshotInfo, snapshotId: string, active =
   return { active, snapshots: new Map([...info.snapshots].filter(([id]) => id !== snapshotId)) };
 }
 
+/** The same snapshot under another id: its file, and what stands on it, stay. */
+export function withOtherId({ active, snapshots }: SnapshotInfo, from: string, to: string): SnapshotInfo {
+  return { active, snapshots: new Map([...snapshots].map(([id, file]) => [id === from ? to : id, file])) };
+}
+
 export function withSnapshot(info: SnapshotInfo, snapshotId: string, file: string): SnapshotInfo {
   return { active: file, snapshots: new Map([...info.snapshots, [snapshotId, file]]) };
 }

@@ -17,6 +17,8 @@ const uuidPattern = '[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}';
 const uuidText = new RegExp(`^${uuidPattern}$`, 'i');
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._~-]{0,250}$/;
 const volumeFileName = new RegExp(`^volume-(${uuidPattern})$`, 'i');
+const snapshotName = new RegExp(`^_?snapshot-(${uuidPattern})$`, 'i');
+const overlayName = new RegExp(`^volume-${uuidPattern}[.](${uuidPattern})$`, 'i');
 const partName = new RegExp(`^volume-${uuidPattern}[.~]`, 'i');
 
 /** @throws CinderError `ManageExistingInvalidReference` */
@@ -28,12 +30,17 @@ export function parseReference(reference: Json): FileReference {
 
 /** What is wrong with it, or what it names. */
 export function readReference(reference: Json): FileReference | { readonly problem: string } {
-  const { 'source-name': name, 'source-id': id } = isJsonObject(reference)
-    ? reference
-    : { 'source-name': reference, 'source-id': undefined };
-  if (typeof name === 'string') return readName(name);
-  if (typeof id !== 'string') return { problem: 'give "source-name" (a file) or "source-id" (a UUID)' };
+  const { name, id } = given(reference);
+  if (name !== null) return readName(name);
+  if (id === null) return { problem: 'give "source-name" (a file) or "source-id" (a UUID)' };
   return uuidText.test(id) ? { location: null, name: `volume-${id}` } : { problem: '"source-id" is no UUID' };
+}
+
+/** A text stands for a name, as for upstream's drivers. */
+function given(reference: Json): { readonly name: string | null; readonly id: string | null } {
+  const text = (value: Json | undefined): string | null => (typeof value === 'string' ? value : null);
+  if (!isJsonObject(reference)) return { name: text(reference), id: null };
+  return { name: text(reference['source-name']), id: text(reference['source-id']) };
 }
 
 function readName(text: string): FileReference | { readonly problem: string } {
@@ -42,6 +49,32 @@ function readName(text: string): FileReference | { readonly problem: string } {
   const problem = nameProblem(name);
   if (problem !== null) return { problem };
   return { location: slash === -1 ? null : text.slice(0, slash), name };
+}
+
+export interface SnapshotReference {
+  readonly location: string | null;
+  /** Of its overlay, as the listing says it; null where only an id was given. */
+  readonly file: string | null;
+  /** That it had. */
+  readonly id: string | null;
+}
+
+/**
+ * A snapshot's: its overlay's file name, or `snapshot-UUID` and `_snapshot-UUID`, as upstream's drivers call snapshots.
+ *
+ * @throws CinderError `ManageExistingInvalidReference`
+ */
+export function parseSnapshotReference(reference: Json): SnapshotReference {
+  const { name, id } = given(reference);
+  if (name === null) {
+    if (id !== null && uuidText.test(id)) return { location: null, file: null, id };
+    throw invalidReference(reference, 'give "source-name" (its file, or snapshot-UUID) or "source-id" (its UUID)');
+  }
+  const slash = name.lastIndexOf('/');
+  const file = name.slice(slash + 1);
+  const [, plainId = null] = snapshotName.exec(file) ?? [];
+  const [, overlayId = null] = overlayName.exec(file) ?? [];
+  return { location: slash === -1 ? null : name.slice(0, slash), file, id: plainId ?? overlayId };
 }
 
 /** Why a file of this name cannot be taken in as it is. */

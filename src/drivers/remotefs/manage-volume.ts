@@ -5,6 +5,7 @@ import type { Volume } from '../../domain/rows.ts';
 import type { DriverWork, ManageAbility, VolumeModelUpdate } from '../volume-driver.ts';
 import { grow } from './extend-volume.ts';
 import { findVolume, nameIdFor } from './found-volume.ts';
+import { listVolumes } from './list-volumes.ts';
 import { nameIdOf, readReference } from './manage-reference.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { gib } from './settings.ts';
@@ -18,6 +19,7 @@ export function manageAbility(parts: RemoteFsParts, prefix: string): ManageAbili
       const { location, top } = await findVolume(parts, volume, reference, work);
       return { provider_location: location, sizeGb: Math.ceil(top.bytes / gib) };
     },
+    list: (survey) => listVolumes(parts, survey),
     take: (volume, reference, work) => takeVolume(parts, volume, reference, work),
   };
 }

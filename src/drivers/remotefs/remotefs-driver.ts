@@ -14,6 +14,7 @@ import type {
   ImageAbility,
   MigrationAbility,
   ManageAbility,
+  ManageSnapshotAbility,
   Placement,
   PlacementRequest,
   RevertAbility,
@@ -30,6 +31,7 @@ import { extendVolume } from './extend-volume.ts';
 import { decideNasSecurity, fileModes, requireSnapshotsAllowed, secureIndicator } from './nas-security.ts';
 import { imageAbility } from './image.ts';
 import { migrationAbility } from './migrate.ts';
+import { manageSnapshotAbility } from './manage-snapshot.ts';
 import { manageAbility } from './manage-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { chooseShare, type PlacementRules } from './placement.ts';
@@ -50,6 +52,7 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly migration: MigrationAbility;
   readonly reversal?: RevertAbility;
   readonly manage: ManageAbility;
+  readonly manageSnapshot?: ManageSnapshotAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
@@ -76,6 +79,7 @@ export class RemoteFsDriver implements VolumeDriver {
         create: (snapshot, volume, work) => createSnapshot(parts, snapshot, volume, work),
         remove: (snapshot, volume, work) => deleteSnapshot(parts, snapshot, volume, work),
       };
+      this.manageSnapshot = manageSnapshotAbility(parts);
       this.reversal = { revert: (volume, snapshot, work) => revertVolume(parts, volume, snapshot, work) };
       this.clone = { create: (volume, source, work) => cloneVolume(parts, volume, source, work) };
     }

@@ -4,6 +4,7 @@ import { attachVolume } from './attach-volume.ts';
 import { attachmentDelete } from './attachment-delete.ts';
 import { attachmentUpdate } from './attachment-update.ts';
 import { detachVolume } from './detach-volume.ts';
+import { getManageableSnapshots, getManageableVolumes } from './get-manageable.ts';
 import { initializeConnectionSnapshot } from './initialize-connection-snapshot.ts';
 import { initializeConnection } from './initialize-connection.ts';
 import { removeExportSnapshot } from './remove-export-snapshot.ts';
@@ -28,4 +29,6 @@ export const calls: readonly RpcCall[] = [
   secureFileOperationsEnabled,
   attachmentUpdate,
   attachmentDelete,
+  getManageableVolumes,
+  getManageableSnapshots,
 ];

@@ -18,7 +18,7 @@ import {
 import { ById, Flag } from './arguments.ts';
 
 /*
- * delete_snapshot.
+ * delete_snapshot, also without touching its files (`unmanage_only`).
  *
  * Locks, all at once: the snapshot's `delete_snapshot` and the driver locks of its volume, whose chain changes; and
  * `delete_snapshot` of every other snapshot of the volume, because a file that leaves the chain may be one through
@@ -58,11 +58,18 @@ export const deleteSnapshot: Operation<typeof Args, State, VolumeModelUpdate> = 
   load,
   async run({ snapshot, volume, unmanage }, scope, ports) {
     const home = homeOf(snapshot, volume, ports);
-    if (unmanage) throw new CinderError('NotSupportedOperation', { operation: 'unmanage snapshot' });
+    if (unmanage) return letGo(ports);
     return removeSnapshot(snapshot, home, scope, ports);
   },
   settle,
 };
+
+/** Nothing is touched: it stays where it is, to be taken in again. */
+function letGo({ backend }: OperationPorts): VolumeModelUpdate {
+  if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
+  if (backend.driver.manageSnapshot !== undefined) return {};
+  throw new CinderError('NotSupportedOperation', { operation: 'unmanage snapshot' });
+}
 
 async function load(
   { snapshot: { id }, unmanage_only }: Args,

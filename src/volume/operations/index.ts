@@ -14,6 +14,7 @@ import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
 import { disableReplication, enableReplication, failoverReplication } from './group-replication.ts';
 import { getBackupDevice } from './get-backup-device.ts';
+import { manageExistingSnapshot } from './manage-existing-snapshot.ts';
 import { manageExisting } from './manage-existing.ts';
 import { migrateVolume } from './migrate-volume.ts';
 import { reimage } from './reimage.ts';
@@ -46,5 +47,6 @@ export const operations: readonly Operation[] = [
   copyVolumeToImage,
   getBackupDevice,
   manageExisting,
+  manageExistingSnapshot,
   reimage,
 ];

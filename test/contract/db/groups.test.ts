@@ -137,6 +137,8 @@ describe.each(engines)('on %s', (engine) => {
       const id = randomUUID();
       await fixture.db.workers.create('Volume', id, 'creating');
       await fixture.sql('update workers set service_id = ?', [service.id]);
+      expect(await fixture.db.workers.has('Volume', id)).toBe(true);
+      expect(await fixture.db.workers.has('Snapshot', id)).toBe(false);
       const read = one(await fixture.db.workers.ofService(service.id));
       await fixture.db.workers.setStatus('Volume', id, 'downloading');
       await fixture.db.workers.dropStale(read);

@@ -317,6 +317,15 @@ describe.each(engines)('on %s', (engine) => {
   });
 
   describe('snapshots', () => {
+    it('are found among many by their ids', async () => {
+      const { id } = await volume();
+      for (const name of ['s1', 's2', 's3']) await fixture.db.snapshots.create({ id: name, volume_id: id });
+      await fixture.db.snapshots.destroy('s2');
+      const found = await fixture.db.snapshots.among(['s1', 's2', 'none']);
+      expect(found.map((row) => row.id)).toEqual(['s1']);
+      expect(await fixture.db.snapshots.among([])).toEqual([]);
+    });
+
     it('live and die beside their volume', async () => {
       const { id, volume_type_id } = await volume();
       await fixture.db.snapshots.create({ id: 's1', volume_id: id, status: 'creating', volume_size: 1 });

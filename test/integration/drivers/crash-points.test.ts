@@ -107,6 +107,22 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
       },
     },
     {
+      name: 'taking in a snapshot',
+      points: ['snapshot-info'],
+      run: ({ volume, snapshots }, work) => {
+        const { id } = snapshots[1];
+        return backend.driver.manageSnapshot.take(freshSnapshot, volume, `snapshot-${id}`, {
+          ...work,
+          snapshotsWith: () => Promise.resolve([]),
+        });
+      },
+      check: ({ volume, snapshots: [first, second, third] }) => {
+        expect(backend.info(volume)).not.toHaveProperty(second.id);
+        expect(backend.info(volume)).toHaveProperty(freshSnapshot.id, `volume-${volume.id}.${second.id}`);
+        expectData(volume, [first, freshSnapshot, third]);
+      },
+    },
+    {
       name: 'reversal to the newest snapshot',
       points: ['snapshot-revert'],
       run: ({ volume, snapshots }, work) =>

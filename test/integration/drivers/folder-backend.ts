@@ -11,6 +11,7 @@ import type {
   ExtendAbility,
   MigrationAbility,
   ManageAbility,
+  ManageSnapshotAbility,
   RevertAbility,
   SnapshotAbility,
   VolumeDriver,
@@ -30,6 +31,7 @@ export class FolderBackend {
     reversal: RevertAbility;
     migration: MigrationAbility;
     manage: ManageAbility;
+    manageSnapshot: ManageSnapshotAbility;
   };
   readonly location: string;
   readonly rows = new Map<string, Snapshot>();
@@ -77,6 +79,7 @@ export class FolderBackend {
       ownerTag: `t${this.#owner++}`,
       commitPoint: () => Promise.resolve(),
       snapshotsOf: (id) => Promise.resolve([...this.rows.values()].filter((row) => row.volume_id === id)),
+      snapshotsWith: (ids) => Promise.resolve(ids.flatMap((id) => this.rows.get(id) ?? [])),
       ownersOf: (ids) =>
         Promise.resolve(this.owners.filter((row) => ids.includes(row.id) || ids.includes(volumeNameId(row)))),
       log: silentLogger,

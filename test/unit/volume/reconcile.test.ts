@@ -37,9 +37,10 @@ function noting(name: string): Operation {
   });
 }
 
-function snapshot(id: string, status: string): void {
-  const row = { id, volume_id: 'v', status, updated_at: null, created_at: '2026-01-01 00:00:00' };
+function snapshot(id: string, status: string, hasWorker = true): void {
+  const row = { id, volume_id: 'v', volume_size: 1, status, updated_at: null, created_at: '2026-01-01 00:00:00' };
   world.server.tables.snapshots.set(id, row as unknown as Snapshot);
+  if (hasWorker) world.server.tables.workers.set(id, status);
 }
 
 function taken(): readonly string[] {
@@ -85,6 +86,15 @@ describe('reconciliation', () => {
     await knowing.custody.reconciler.turn(signal);
     await eventually(() => world.status('v1') === 'available');
     expect(knowing.custody.reconciler.uncarried()).toEqual([]);
+  });
+
+  it('never takes a snapshot that was to be taken in for one that was to be made', async () => {
+    snapshot('s1', 'creating', false);
+    const [one] = await twoReplicas();
+    await one.custody.reconciler.turn(signal);
+    expect(taken()).toEqual([]);
+    const reason = expect.stringContaining('take in') as string;
+    expect(one.custody.reconciler.uncarried()).toMatchObject([{ type: 'Snapshot', id: 's1', reason }]);
   });
 
   it('does not take up the same state of a row again', async () => {

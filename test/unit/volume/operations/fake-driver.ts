@@ -11,6 +11,8 @@ import type {
   InspectedImage,
   MigrationAbility,
   ManageAbility,
+  ManageSnapshotAbility,
+  ManageableSnapshot,
   RevertAbility,
   VolumeDriver,
 } from '../../../../src/drivers/volume-driver.ts';
@@ -31,6 +33,8 @@ type Step =
   | 'arrive'
   | 'manage.find'
   | 'manage.take'
+  | 'manageSnapshot.find'
+  | 'manageSnapshot.take'
   | 'connect'
   | 'disconnect'
   | 'unexport';
@@ -146,6 +150,27 @@ export class FakeDriver implements VolumeDriver {
         this.files.delete(nameOf(reference));
         return { _name_id: null, adminMetadata: { format: 'raw' } };
       }),
+    list: () => Promise.resolve(this.manageable),
+  };
+  /** What is listed. */
+  manageable: readonly ManageableSnapshot[] = [];
+
+  readonly manageSnapshot: ManageSnapshotAbility = {
+    find: (snapshot, volume, reference) =>
+      this.#step('manageSnapshot.find', snapshot.id, [volume.id], () => {
+        const found = this.files.get(snapshot.id) ?? this.files.get(nameOf(reference));
+        if (found === undefined)
+          throw new CinderError('ManageExistingInvalidReference', { existing_ref: '', reason: '' });
+        return { sizeGb: Number(found.split(' ')[0]) };
+      }),
+    take: (snapshot, volume, reference) =>
+      this.#step('manageSnapshot.take', snapshot.id, [volume.id], () => {
+        const found = this.files.get(nameOf(reference));
+        if (found !== undefined) this.files.set(snapshot.id, found);
+        this.files.delete(nameOf(reference));
+        return { provider_id: 'taken' };
+      }),
+    list: () => Promise.resolve(this.manageable),
   };
 
   readonly connection: ConnectionAbility = {

@@ -59,6 +59,13 @@ function deleting(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
+function managingSnapshot(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = snapshot('creating', fails);
+  at.driver.files.set('overlay', '5 GiB');
+  at.db.tables.limits = { 'project gigabytes': 40 };
+  return at;
+}
+
 function unmanaging(): World {
   const volumes = { [VOLUME]: madeVolume({ status: 'unmanaging' }) };
   return new World({ files: { [VOLUME]: 'data' }, tables: { volumes, volumeTypes, quotas } });
@@ -178,6 +185,7 @@ const create = { volume: { id: VOLUME }, ...retry };
 const ofSnapshot = { snapshot: { id: SNAPSHOT } };
 const extend = { volume: { id: VOLUME }, new_size: 5, reservations: ['r1'] };
 const manage = { volume: { id: VOLUME }, ref: 'disk.img' };
+const manageSnapshot = { ...ofSnapshot, ref: 'overlay' };
 const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
 const migrate = { volume: { id: VOLUME }, host: { host: 'other@nfs9#pool' } };
@@ -212,6 +220,19 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
   ['a volume that is taken in', 'manage_existing', manage, () => managing()],
   ['a volume that cannot be taken in', 'manage_existing', manage, () => managing({ 'manage.take': failure })],
   ['a volume that is let go of', 'delete_volume', { volume: { id: VOLUME }, unmanage_only: true }, () => unmanaging()],
+  ['a snapshot that is taken in', 'manage_existing_snapshot', manageSnapshot, () => managingSnapshot()],
+  [
+    'a snapshot that cannot be taken in',
+    'manage_existing_snapshot',
+    manageSnapshot,
+    () => managingSnapshot({ 'manageSnapshot.take': failure }),
+  ],
+  [
+    'a snapshot that is let go of',
+    'delete_snapshot',
+    { ...ofSnapshot, unmanage_only: true },
+    () => snapshot('unmanaging'),
+  ],
   ['a reversal', 'revert_to_snapshot', revert, () => reverting()],
   ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
   ['a migration', 'migrate_volume', migrate, () => migrating()],

@@ -177,7 +177,7 @@ describe('delete_snapshot', () => {
 
   test.each([
     ['on another backend, where a driver would find nothing', { host: 'x@y#z' }, request, {}, '016'],
-    ['that is unmanaged', {}, { ...request, unmanage_only: true }, {}, '016'],
+    ['that is unmanaged without a driver', {}, { ...request, unmanage_only: true }, { ready: false }, '002'],
     ['without a driver', {}, request, { ready: false }, '002'],
   ])('refuses one %s', async (_what, volume, args, options, detail_id) => {
     const at = await world(deleting, volume, options).carry('delete_snapshot', args);

@@ -77,6 +77,7 @@ export class World {
       objects: {
         volume: ({ id, host, status }) => ({ id, host, status }),
         attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }),
+        manageable: (kind, entry) => ({ kind, ...entry }),
         backupDevice: (volume, secure) => ({ volume: volume.id, status: volume.status, secure }),
       },
       images: this.images,
@@ -155,6 +156,7 @@ export class World {
         ...guard,
         ownerTag: 't1',
         snapshotsOf: (id) => this.ports.db.snapshots.ofVolume(id),
+        snapshotsWith: (ids) => this.ports.db.snapshots.among(ids),
         ownersOf: (ids) => this.ports.db.volumes.named(ids),
         log: silentLogger,
       },
