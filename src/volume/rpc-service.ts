@@ -1,6 +1,9 @@
 import type { Static, TObject } from '@sinclair/typebox';
 import type { LockName } from '../coordination/lock-names.ts';
+import type { EntryOutcome } from '../db/ports/custody.ts';
 import type { Json } from '../domain/json.ts';
+import { delay } from '../kernel/abort.ts';
+import { Backoff } from '../kernel/backoff.ts';
 import { FifoSemaphore } from '../kernel/fifo-semaphore.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RpcRequest, RpcService } from '../rpc/method.ts';
@@ -15,8 +18,19 @@ export interface CallContext {
   readonly signal: AbortSignal;
   readonly ports: OperationPorts;
   readonly log: Logger;
+  /**
+   * For a call whose work must not depend on its caller's patience: journals it for the operation of the same name, and
+   * waits for its end as long as the caller does.
+   */
+  readonly carried: () => Promise<EntryEnd>;
   /** Runs `work` under these locks, as long as the caller waits; see `CallCustody`. */
   readonly locked: <T>(names: readonly LockName[], work: (scope: CallScope) => Promise<T>) => Promise<T>;
+}
+
+/** How an entry ended. */
+export interface EntryEnd {
+  readonly outcome: EntryOutcome;
+  readonly detail: string | null;
 }
 
 /** One RPC call: answered while its caller waits, safe to run again, not journalled. */
@@ -59,9 +73,23 @@ export function createRpcService(options: RpcServiceOptions): RpcService {
       return lane.with(signal, () =>
         call.run(args, {
           ...{ request, ports, ...patience },
+          carried: () => carry(request, signal, options),
           locked: (names, work) => custody.locked(names, patience, work),
         }),
       );
     },
   };
+}
+
+/** A message that comes twice, here or to another replica, is one entry: both wait for its end. */
+async function carry(request: RpcRequest, signal: AbortSignal, options: RpcServiceOptions): Promise<EntryEnd> {
+  const { door, ports } = options;
+  await door.receive(request, ports.backend.workOf);
+  const backoff = new Backoff({ initialMs: 50, maxMs: 1_000 });
+  for (;;) {
+    const end = await ports.db.journal.endOf(request.uniqueId);
+    if (end === null) throw new NotServingError(`the journal has not taken ${request.method}`);
+    if (end.outcome !== null) return { outcome: end.outcome, detail: end.detail };
+    await delay(backoff.nextMs(), signal);
+  }
 }

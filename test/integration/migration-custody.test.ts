@@ -128,7 +128,6 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
       expect([(await file.stat()).size, buffer.toString()]).toEqual([GIB, id]);
       await file.close();
     }
-    await import('node:child_process').then(({ execSync }) => execSync(`cp ${dir}/*.log /tmp/`));
     const left = await fixture.sql<{ id: string }>('select id from volumes where deleted = false');
     expect(left.map(({ id }) => id).sort()).toEqual([...ids].sort());
     const twice = await fixture.sql(`select 1 from aa_journal where method = 'migrate_volume' and claim > 1`);

@@ -255,6 +255,11 @@ function custody(run: Run): CustodyRepositories {
           for (const row of rows) row.owner = owner;
           return rows.map(asEntry);
         }),
+      endOf: (uniqueId) =>
+        run('journal.endOf', (tables) => {
+          const row = [...tables.entries.values()].find((entry) => entry.uniqueId === uniqueId);
+          return row === undefined ? null : { outcome: row.outcome, detail: row.detail };
+        }),
       outcomeOf: (entryId) =>
         run('journal.outcomeOf', (tables) => {
           const row = tables.entries.get(entryId);

@@ -94,6 +94,8 @@ export interface JournalRepository {
   adopt(owner: string, backends: readonly string[], silentMs: number, limit: number): Promise<readonly JournalEntry[]>;
   /** The entry's end, for somebody who does not know whether its own commit arrived. */
   outcomeOf(entryId: string): Promise<{ outcome: EntryOutcome | null; claim: number } | null>;
+  /** The end of the message's entry; null: there is no such entry. `outcome` null: it has not ended. */
+  endOf(uniqueId: string): Promise<{ outcome: EntryOutcome | null; detail: string | null } | null>;
   /** Unfinished entries, oldest first, for status and reports. */
   unfinished(backends: readonly string[], limit: number): Promise<readonly JournalEntry[]>;
   /** Removes finished entries that are older than `ageMs` (duplicates are recognised until then). */

@@ -122,6 +122,14 @@ export class Journal implements JournalRepository {
     return rows[0] ?? null;
   }
 
+  async endOf(uniqueId: string): Promise<{ outcome: EntryOutcome | null; detail: string | null } | null> {
+    const rows = await this.#session.read<{ outcome: EntryOutcome | null; detail: string | null }>(
+      `select outcome, detail from ${this.#names.journal} where unique_id = ?`,
+      [uniqueId],
+    );
+    return rows[0] ?? null;
+  }
+
   async unfinished(backends: readonly string[], limit: number): Promise<readonly JournalEntry[]> {
     const rows = await this.#session.read<EntryRow>(
       `select ${entryColumns} from ${this.#names.journal}

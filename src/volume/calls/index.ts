@@ -7,6 +7,7 @@ import { detachVolume } from './detach-volume.ts';
 import { getManageableSnapshots, getManageableVolumes } from './get-manageable.ts';
 import { initializeConnectionSnapshot } from './initialize-connection-snapshot.ts';
 import { initializeConnection } from './initialize-connection.ts';
+import { migrateVolumeCompletion } from './migrate-volume-completion.ts';
 import { removeExportSnapshot } from './remove-export-snapshot.ts';
 import { removeExport } from './remove-export.ts';
 import { secureFileOperationsEnabled } from './secure-file-operations-enabled.ts';
@@ -25,6 +26,7 @@ export const calls: readonly RpcCall[] = [
   removeExport,
   removeExportSnapshot,
   acceptTransfer,
+  migrateVolumeCompletion,
   updateMigratedVolume,
   secureFileOperationsEnabled,
   attachmentUpdate,

@@ -15,6 +15,9 @@ export const Flag = Type.Optional(Type.Union([Type.Boolean(), Type.Null()]));
 
 export const NullableText = Type.Union([Type.Null(), Type.String()]);
 
+/** Of migrate_volume_completion, as call and as operation. */
+export const Completion = Type.Object({ volume: ById, new_volume: ById, error: Flag });
+
 /** A backend as the scheduler names it. */
 export const Destination = Type.Object({
   host: Type.String({ minLength: 1 }),

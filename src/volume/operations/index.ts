@@ -16,6 +16,7 @@ import { disableReplication, enableReplication, failoverReplication } from './gr
 import { getBackupDevice } from './get-backup-device.ts';
 import { manageExistingSnapshot } from './manage-existing-snapshot.ts';
 import { manageExisting } from './manage-existing.ts';
+import { migrateVolumeCompletion } from './migrate-volume-completion.ts';
 import { migrateVolume } from './migrate-volume.ts';
 import { reimage } from './reimage.ts';
 import { retype } from './retype.ts';
@@ -28,6 +29,7 @@ export const operations: readonly Operation[] = [
   deleteVolume,
   createSnapshot,
   deleteSnapshot,
+  migrateVolumeCompletion,
   migrateVolume,
   retype,
   extendVolume,

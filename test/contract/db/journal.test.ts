@@ -134,6 +134,7 @@ describe.each(engines)('on %s', (engine) => {
       await expect(fixture.db.journal.finish(claim, 'done', null)).rejects.toThrow(ClaimLostError);
       expect(await fixture.db.outbox.pending(a, 1000, 10)).toEqual([]);
       expect(await fixture.db.journal.outcomeOf(id)).toEqual({ outcome: null, claim: 1 });
+      expect(await fixture.db.journal.endOf('no such message')).toBeNull();
     });
 
     it('makes a successor wait for a settlement under way, which then wins', async () => {
@@ -173,6 +174,9 @@ describe.each(engines)('on %s', (engine) => {
       await fixture.db.journal.refuse(claimed.id, 'does not decode');
       expect(await fixture.db.journal.outcomeOf(fresh.id)).toEqual({ outcome: 'refused', claim: 0 });
       expect(await fixture.db.journal.outcomeOf(claimed.id)).toEqual({ outcome: null, claim: 1 });
+      const ends = [fresh, claimed].map(({ uniqueId }) => fixture.db.journal.endOf(uniqueId));
+      const refused = { outcome: 'refused', detail: 'does not decode' };
+      expect(await Promise.all(ends)).toEqual([refused, { outcome: null, detail: null }]);
       expect(await fixture.db.journal.outcomeOf('999999999')).toBeNull();
     });
   });

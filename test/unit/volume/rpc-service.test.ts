@@ -18,7 +18,7 @@ const { signal } = new AbortController();
 async function service(run: RpcCall['run'], callLane = 1): Promise<RpcService> {
   const replica = await world.replica({ slots: 1 });
   const ask: RpcCall = { name: 'ask', args: Type.Object({ volume: Type.Object({ id: Type.String() }) }), run };
-  const ports = { backend: { workOf: backend } } as unknown as OperationPorts;
+  const ports = { db: replica.db, backend: { workOf: backend } } as unknown as OperationPorts;
   const { door, calls: custody } = replica.custody;
   return createRpcService({ door, custody, ports, calls: [ask], version: '3.17', callLane, log: silentLogger });
 }
@@ -52,6 +52,25 @@ describe('the table of methods', () => {
     finish();
     await first;
     expect(started).toBe(1);
+  });
+
+  it('answers a call that is carried as an entry when somebody has ended it, once for a message that comes twice', async () => {
+    const run: RpcCall['run'] = async (_args, { carried }) => (await carried()).outcome;
+    const rpc = await service(run, 2);
+    world.volume('v1');
+    const fill = (patience = signal): Promise<unknown> => {
+      const { run: carry, ...ask } = { run, name: 'fill', args: Type.Object({}) };
+      const [replica] = world.replicas;
+      if (replica === undefined) throw new Error('no replica');
+      const { door, calls: custody } = replica.custody;
+      const ports = { db: replica.db, backend: { workOf: backend } } as unknown as OperationPorts;
+      const both = { door, custody, ports, version: '3.17', callLane: 2, log: silentLogger };
+      return createRpcService({ ...both, calls: [{ ...ask, run: carry }] }).call(request('v1', 'm1'), patience);
+    };
+    expect(await Promise.all([fill(), fill()])).toEqual(['done', 'done']);
+    expect(await fill()).toBe('done');
+    expect(world.made).toHaveLength(1);
+    await expect(rpc.call(request('v1', 'm9', 'ask'), signal)).rejects.toThrow('has not taken');
   });
 
   it('answers calls while all slots of casts are in use', async () => {

@@ -70,6 +70,11 @@ export class CallWorld {
     const request = { uniqueId, context, plain: args } as unknown as RpcRequest;
     return call.run(args, {
       ...{ request, ports, ...patience },
+      carried: async () => {
+        await this.world.carry(name, args);
+        const { outcome, detail } = this.world.db.tables.entry;
+        return { outcome: outcome === 'done' ? 'done' : 'refused', detail };
+      },
       locked: (names, work) => {
         this.world.driver.held = new Set(names);
         this.locked.push(names);
