@@ -1,4 +1,4 @@
-import { createReplica } from '../app.ts';
+import { createReplica, type Replica } from '../app.ts';
 import { ConfigError, faultText } from '../config/fault.ts';
 import { loadConfig, type Config, type LoadOptions } from '../config/load.ts';
 import { planReload } from '../config/reload.ts';
@@ -78,9 +78,10 @@ async function serve(config: Config, load: LoadOptions, log: Log, io: DaemonIo):
       resolve();
     });
   });
-  const replica = createReplica(config, log, version, failpoints);
   handleHangups(config, load, log, signals);
+  let replica: Replica;
   try {
+    replica = createReplica(config, log, version, failpoints);
     await replica.start(terminated.signal);
   } catch (thrown) {
     if (terminated.signal.aborted) return 0;
