@@ -25,11 +25,13 @@ export interface Growth {
   readonly sizeGb: number;
   /** What the API put by of the quota for it. */
   readonly reservations: readonly string[];
+  /** Another request began it, and has told so: only its end is told. */
+  readonly isBegun: boolean;
 }
 
 /** The new size, its quota charged. */
 export async function settleGrown(
-  { volume, sizeGb, reservations }: Growth,
+  { volume, sizeGb, reservations, isBegun }: Growth,
   update: VolumeModelUpdate,
   { context }: Scope,
   ports: OperationPorts,
@@ -45,7 +47,7 @@ export async function settleGrown(
       await db.quotas.commit(reservations);
     },
     outbox: await volumeEvents(ports, context, ports.backend.host, [
-      { suffix: 'resize.start', volume },
+      ...(isBegun ? [] : [{ suffix: 'resize.start', volume }]),
       { suffix: 'resize.end', volume: { ...volume, size: sizeGb, status } },
     ]),
     after: () => {
@@ -56,7 +58,7 @@ export async function settleGrown(
 
 /** The old size, and what was put by of the quota given back. */
 export async function settleNotGrown(
-  { volume, reservations }: Growth,
+  { volume, reservations, isBegun }: Growth,
   error: CinderError,
   { context }: Scope,
   ports: OperationPorts,
@@ -72,6 +74,6 @@ export async function settleNotGrown(
       );
       await db.quotas.rollback(reservations);
     },
-    outbox: await volumeEvents(ports, context, ports.backend.host, [{ suffix: 'resize.start', volume }]),
+    outbox: await volumeEvents(ports, context, ports.backend.host, isBegun ? [] : [{ suffix: 'resize.start', volume }]),
   };
 }

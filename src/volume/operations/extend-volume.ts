@@ -40,7 +40,7 @@ export const extendVolume: Operation<typeof Args, Growth, VolumeModelUpdate> = {
   async load({ volume: { id }, new_size, reservations }, _ports, rows) {
     const found = await loadExtending(id, rows);
     if ('nothingToDo' in found) return found;
-    return { volume: found, sizeGb: new_size, reservations: reservations ?? [] };
+    return { volume: found, sizeGb: new_size, reservations: reservations ?? [], isBegun: false };
   },
   run: extend,
   settle: (growth, result, scope, ports) =>

@@ -9,6 +9,7 @@ import { deleteGroupSnapshot } from './delete-group-snapshot.ts';
 import { deleteGroup } from './delete-group.ts';
 import { deleteSnapshot } from './delete-snapshot.ts';
 import { deleteVolume } from './delete-volume.ts';
+import { extendVolumeCompletion } from './extend-volume-completion.ts';
 import { extendVolume } from './extend-volume.ts';
 import { failover, failoverHost } from './failover.ts';
 import { finishFailover } from './finish-failover.ts';
@@ -33,6 +34,7 @@ export const operations: readonly Operation[] = [
   migrateVolume,
   retype,
   extendVolume,
+  extendVolumeCompletion,
   revertToSnapshot,
   createGroup,
   createGroupFromSrc,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
-import type { Volume } from '../../../../src/domain/rows.ts';
+import type { Volume, VolumeAttachment } from '../../../../src/domain/rows.ts';
 import { SHARE, VOLUME, goldType, madeVolume } from './rows.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -78,5 +78,43 @@ describe('extend_volume', () => {
     expect(row(at)).toEqual(before);
     expect(at.driver.calls).toEqual([]);
     expect(at.db.tables.quotas).toEqual(quotas);
+  });
+});
+
+describe('extend_volume_completion', () => {
+  const completion = { ...request, error: false };
+  const attached = {
+    a: { id: 'a', volume_id: VOLUME, deleted: false, attach_status: 'attached' } as unknown as VolumeAttachment,
+  };
+
+  test('settles what the compute service has done: nothing on the backend', async () => {
+    const at = world({ attach_status: 'attached' });
+    at.db.tables.attachments = attached;
+    await at.carry('extend_volume_completion', completion);
+    expect(row(at)).toMatchObject({ status: 'in-use', size: 5 });
+    expect(at.db.tables.quotas).toEqual({ 'project gigabytes': 5, 'project gigabytes_gold': 5 });
+    expect(Object.keys(at.db.tables.reservations)).toEqual(['other']);
+    expect(at.events()).toEqual(['volume.resize.end']);
+    expect(at.driver.calls).toEqual([]);
+    expect(at.reports).toBe(1);
+  });
+
+  test.each([
+    ['the compute service could not do', {}, { ...completion, error: true }],
+    ['is not of this backend', { host: 'elsewhere@nfs1#pool' }, completion],
+  ])('gives back what was put by for what %s', async (_what, volume, args) => {
+    const at = await world(volume).carry('extend_volume_completion', args);
+    expect(row(at)).toMatchObject({ status: 'error_extending', size: 3 });
+    expect(at.db.tables.quotas).toEqual(quotas);
+    expect(Object.keys(at.db.tables.reservations)).toEqual(['other']);
+    expect(at.db.tables.messages).toMatchObject([{ action_id: '007', detail_id: '010' }]);
+    expect(at.events()).toEqual([]);
+  });
+
+  test('leaves alone a volume that is not being extended', async () => {
+    const at = world({ status: 'in-use' });
+    const before = structuredClone(row(at));
+    await at.carry('extend_volume_completion', completion);
+    expect(row(at)).toEqual(before);
   });
 });

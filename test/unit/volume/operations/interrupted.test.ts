@@ -217,6 +217,8 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
   ],
   ['an extension', 'extend_volume', extend, () => extending()],
   ['an extension that fails', 'extend_volume', extend, () => extending({ extend: failure })],
+  ['the end of an extension', 'extend_volume_completion', { ...extend, error: false }, () => extending()],
+  ['the end of an extension that failed', 'extend_volume_completion', { ...extend, error: true }, () => extending()],
   ['a volume that is taken in', 'manage_existing', manage, () => managing()],
   ['a volume that cannot be taken in', 'manage_existing', manage, () => managing({ 'manage.take': failure })],
   ['a volume that is let go of', 'delete_volume', { volume: { id: VOLUME }, unmanage_only: true }, () => unmanaging()],
