@@ -62,7 +62,9 @@ export interface Launcher {
  * A user with a name needs nothing. Root, and a user whom the system has no name for (containers), get a user
  * namespace in which their own files belong to nobody; where namespaces are forbidden (Docker's default), root really
  * becomes nobody, who must then own the data. That one keeps the right to pass through every folder: the programs or
- * the data may lie below one that only root may enter, such as /root.
+ * the data may lie below one that only root may enter, such as /root. It counts for access(2) too, by which initdb
+ * looks for its own programs, only as long as the kernel does not take it away from a process without root's id there
+ * (`no_setuid_fixup`).
  *
  * The parent-death signal is asked for last: the kernel forgets it when credentials change.
  */
@@ -74,7 +76,7 @@ export async function findLauncher(): Promise<Launcher> {
   if (await succeeds([...namespace, 'true'])) return { prefix: [...namespace, ...dieWithParent] };
   if (!isRoot) throw new Error('PostgreSQL needs a user that the system has a name for, or user namespaces');
   const become = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
-  const keep = ['--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const keep = ['--securebits=+no_setuid_fixup', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
   return { prefix: ['setpriv', ...become, ...keep, '--', ...dieWithParent], owner: nobody };
 }
 

@@ -3,6 +3,7 @@ import { chmod, mkdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startEmbeddedPostgres, type EmbeddedPostgres } from '../../src/dev/embedded-postgres.ts';
+import { findLauncher, runToEnd } from '../../src/dev/postgres-binaries.ts';
 import { silentLogger } from '../../src/log/logger.ts';
 import { freePort } from '../support/free-port.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
@@ -48,6 +49,14 @@ describe.skipIf(!isRoot)('an embedded PostgreSQL of root without user namespaces
     expect((await stat(join(state, 'postgres/data'))).uid).toBe(65534);
     expect((await stat(state)).mode & 0o777).toBe(0o700);
     expect(userOf(server?.pid)).toBe(65534);
+  });
+
+  it('finds programs that lie below such a folder: a clone in /root', async () => {
+    const hidden = join(dir, 'hidden');
+    await mkdir(hidden, { mode: 0o700 });
+    await writeFile(join(hidden, 'program'), '', { mode: 0o755 });
+    const { prefix } = await findLauncher();
+    await expect(runToEnd([...prefix, 'test', '-x', join(hidden, 'program')], dir)).resolves.toBeUndefined();
   });
 });
 
