@@ -31,7 +31,7 @@ export interface Found {
   readonly formats: NonNullable<VolumeModelUpdate['adminMetadata']>;
 }
 
-type Sound = FoundFile & { readonly fault: null };
+export type Sound = FoundFile & { readonly fault: null };
 
 /**
  * What the reference names, checked: a regular file of a format that volumes have, which leads to no other file, which
@@ -130,11 +130,13 @@ async function checked(parts: RemoteFsParts, found: Candidate, work: DriverWork)
   const { name, reference } = found;
   const file = await examineIdle(parts, found, work);
   if (file !== null && file.fault !== null) throw invalidReference(reference, `${name}: ${file.fault}`);
+  const linked = file === null ? null : linkProblem(file);
+  if (linked !== null) throw invalidReference(reference, `${name}: ${linked}`);
   const chain = await chainOf(parts, found, file, work);
   if (chain !== null) return chain;
   if (file === null) throw invalidReference(reference, `${name} is gone`);
-  const problem = soundProblem(file);
-  if (problem !== null) throw invalidReference(reference, `${name}: ${problem}`);
+  const unclear = formatProblem(file);
+  if (unclear !== null) throw invalidReference(reference, `${name}: ${unclear}`);
   const top = { name, format: file.format, bytes: virtualBytes(file) };
   return { ...found, top, chainOf: null, formats: { format: file.format } };
 }
@@ -173,10 +175,12 @@ async function chainOf(
   return { ...found, top: { ...top, bytes: top.virtualBytes }, chainOf: nameId, formats };
 }
 
-/** What speaks against a file whose bytes are sound. */
-export function soundProblem(file: Sound): string | null {
-  const { facts, format, links } = file;
-  if (links > 1) return `it has ${links} names (hard links), of which another may be a volume's`;
+export function linkProblem({ links }: Sound): string | null {
+  return links > 1 ? `it has ${links} names (hard links), of which another may be a volume's` : null;
+}
+
+/** What speaks against a file that stands alone. (Of a chain the overlay above says what the file below is.) */
+export function formatProblem({ facts, format }: Sound): string | null {
   if (format === 'raw') return null;
   if (facts.header?.virtualSize === 0) return 'it has no size';
   // The guest of a raw volume can write such a beginning; no qcow2 file is exactly as long as a volume.

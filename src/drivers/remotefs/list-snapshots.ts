@@ -2,7 +2,7 @@ import { messageOf } from '../../kernel/errors.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { ManageableSnapshot, Survey } from '../volume-driver.ts';
 import { parseInfoFile } from './info-file.ts';
-import { inPages, onAllShares, ownersByNameId, type ShareSurvey } from './list-volumes.ts';
+import { chainedVolumes, inPages, onAllShares, ownersByNameId, referenceTo, type ShareSurvey } from './list-volumes.ts';
 import { nameIdOf } from './manage-reference.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { gib } from './settings.ts';
@@ -26,10 +26,7 @@ async function snapshotsOf(
   share: ShareSurvey,
   survey: Survey,
 ): Promise<readonly ManageableSnapshot[]> {
-  const bases = share.names.flatMap((name) => {
-    const base = name.replace(/[.]info$/, '');
-    return base !== name && nameIdOf(base) !== null ? [base] : [];
-  });
+  const bases = chainedVolumes(share.names);
   const entries = await entriesOf(parts, share.dir, bases, survey);
   const ids = entries.map(({ id }) => id);
   const rows = new Map(ids.length === 0 ? [] : (await survey.snapshotsWith(ids)).map((row) => [row.id, row] as const));
@@ -65,10 +62,7 @@ async function told(
   { overlay, base, row, owner }: Entry & { readonly row: Snapshot | undefined; readonly owner: Volume | undefined },
   survey: Survey,
 ): Promise<ManageableSnapshot> {
-  const at = (name: string): { 'source-name': string } => ({
-    'source-name': `${location.replace(/\/+$/, '')}/${name}`,
-  });
-  const named = { reference: at(overlay), sourceReference: at(base) };
+  const named = { reference: referenceTo(location, overlay), sourceReference: referenceTo(location, base) };
   if (row !== undefined) {
     return { ...named, sizeGb: row.volume_size, reasonNotSafe: 'already managed', cinderId: row.id };
   }

@@ -2,7 +2,7 @@ import { messageOf } from '../../kernel/errors.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { FoundFile } from '../share/share-protocol.ts';
 import type { ManageableVolume, Survey } from '../volume-driver.ts';
-import { soundProblem, virtualBytes } from './found-volume.ts';
+import { formatProblem, linkProblem, virtualBytes, type Sound } from './found-volume.ts';
 import { parseInfoFile } from './info-file.ts';
 import { isPart, nameIdOf, nameProblem } from './manage-reference.ts';
 import type { RemoteFsParts } from './parts.ts';
@@ -70,36 +70,39 @@ async function volumesOf(
   survey: Survey,
 ): Promise<readonly ManageableVolume[]> {
   const { location, dir, names } = share;
-  const withInfo = new Set(
-    names.filter((name) => name.endsWith('.info')).map((name) => name.slice(0, -'.info'.length)),
-  );
+  const chained = new Set(chainedVolumes(names));
   // A volume whose own file was merged away still has its `.info`.
-  const whole = [...withInfo].filter((name) => nameIdOf(name) !== null);
-  const candidates = [...new Set([...names.filter((name) => !isPart(name)), ...whole])];
+  const candidates = [...new Set([...names.filter((name) => !isPart(name)), ...chained])];
   const owners = await ownersByNameId(candidates, survey);
   const ownerOf = (name: string): Volume | undefined => owners.get(nameIdOf(name) ?? '');
   const unowned = candidates.filter((name) => ownerOf(name) === undefined && nameProblem(name) === null);
   const files = await inPages(unowned, (page) =>
     parts.share.call('examine', { dir, names: page, fresh: false }, survey),
   );
-  const entries = candidates.map(async (name): Promise<ManageableVolume> => {
-    const reference = { 'source-name': `${location.replace(/\/+$/, '')}/${name}` };
+  const assessed = async (name: string): Promise<Assessed> => {
     const owner = ownerOf(name);
-    if (owner !== undefined) {
-      return { reference, sizeGb: owner.size, reasonNotSafe: 'already managed', cinderId: owner.id };
-    }
-    const bad = nameProblem(name);
+    if (owner !== undefined) return { sizeGb: owner.size, reasonNotSafe: 'already managed', cinderId: owner.id };
     const file = files.get(name) ?? null;
-    const seen = bad === null ? await assess(parts, { dir, name, file, isChain: withInfo.has(name) }, survey) : null;
-    return { reference, sizeGb: seen?.sizeGb ?? null, reasonNotSafe: bad ?? seen?.problem ?? null, cinderId: null };
-  });
-  return Promise.all(entries);
+    return assess(parts, { dir, name, file, isChain: chained.has(name) }, survey);
+  };
+  return Promise.all(
+    candidates.map(async (name) => ({ reference: referenceTo(location, name), ...(await assessed(name)) })),
+  );
 }
 
-interface Assessed {
-  readonly sizeGb: number | null;
-  readonly problem: string | null;
+/** The volumes that have an `.info`. */
+export function chainedVolumes(names: readonly string[]): readonly string[] {
+  const bases = names.filter((name) => name.endsWith('.info')).map((name) => name.slice(0, -'.info'.length));
+  return bases.filter((base) => nameIdOf(base) !== null);
 }
+
+export function referenceTo(location: string, name: string): ManageableVolume['reference'] {
+  return { 'source-name': `${location.replace(/\/+$/, '')}/${name}` };
+}
+
+type Assessed = Omit<ManageableVolume, 'reference'>;
+
+const unsafe = (reasonNotSafe: string): Assessed => ({ sizeGb: null, reasonNotSafe, cinderId: null });
 
 interface Unowned {
   readonly dir: string;
@@ -108,15 +111,19 @@ interface Unowned {
   readonly isChain: boolean;
 }
 
-type Sound = FoundFile & { readonly fault: null };
-
 async function assess(parts: RemoteFsParts, found: Unowned, survey: Survey): Promise<Assessed> {
-  const { file, isChain } = found;
-  if (file !== null && file.fault !== null) return { sizeGb: null, problem: file.fault };
+  const { name, file, isChain } = found;
+  const badName = nameProblem(name);
+  if (badName !== null) return unsafe(badName);
+  if (file !== null && file.fault !== null) return unsafe(file.fault);
   if (isChain) return assessChain(parts, found, file, survey);
-  if (file === null) return { sizeGb: null, problem: 'it is gone' };
-  const problem = soundProblem(file) ?? (file.facts.busy ? 'in use' : null);
-  return { sizeGb: Math.ceil(virtualBytes(file) / gib), problem };
+  if (file === null) return unsafe('it is gone');
+  const reasonNotSafe = linkProblem(file) ?? formatProblem(file) ?? useProblem(file);
+  return { sizeGb: Math.ceil(virtualBytes(file) / gib), reasonNotSafe, cinderId: null };
+}
+
+function useProblem(file: Sound): string | null {
+  return file.facts.busy ? 'in use' : null;
 }
 
 /** Its size is that of the top of its chain. */
@@ -131,10 +138,11 @@ async function assessChain(
     const { active } = parseInfoFile(text ?? '', infoFile(name));
     const top = active === name ? null : await parts.share.call('inspect', { dir, name: active, temp: false }, survey);
     const bytes = top?.header?.virtualSize ?? (file === null ? null : virtualBytes(file));
-    if (bytes === null) return { sizeGb: null, problem: `its file ${active} is missing` };
-    return { sizeGb: Math.ceil(bytes / gib), problem: file?.facts.busy === true ? 'in use' : null };
+    if (bytes === null) return unsafe(`its file ${active} is missing`);
+    const reasonNotSafe = file === null ? null : (linkProblem(file) ?? useProblem(file));
+    return { sizeGb: Math.ceil(bytes / gib), reasonNotSafe, cinderId: null };
   } catch (error) {
     survey.signal.throwIfAborted();
-    return { sizeGb: null, problem: messageOf(error) };
+    return unsafe(messageOf(error));
   }
 }

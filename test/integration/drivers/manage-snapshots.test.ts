@@ -141,6 +141,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('the listing of what could be t
       writeFileSync(backend.path(name), 'x');
       truncateSync(backend.path(name), 1.5 * gib);
     }
+    writeFileSync(backend.path('disk.img.info'), 'about the disk');
     writeFileSync(backend.path('empty'), '');
     writeFileSync(backend.path('torn'), 'QFI\xfb', 'latin1');
     symlinkSync('/etc/passwd', backend.path('link'));
@@ -153,6 +154,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('the listing of what could be t
       [`volume-${alone.id}`]: [1, null, null],
       [`volume-${chained.id}`]: [2, null, null],
       'disk.img': [2, null, null],
+      'disk.img.info': [1, null, null],
       'my disk': [null, expect.stringContaining('rename the file'), null],
       empty: [null, 'it is empty', null],
       torn: [null, expect.stringContaining('qcow'), null],

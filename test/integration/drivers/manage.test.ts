@@ -103,6 +103,13 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('taking in files', () => {
     expect(update).toEqual({ _name_id: before.id, adminMetadata: { format: 'qcow2' } });
   });
 
+  it('does not take a volume with snapshots whose file has another name', async () => {
+    const before = await backend.available();
+    backend.rows.delete((await backend.snapshot(before)).id);
+    linkSync(backend.path(`volume-${before.id}`), backend.path('alias-of-a-chain'));
+    await expect(take(`volume-${before.id}`)).rejects.toEqual(refusal(/2 names/));
+  });
+
   it('does not take what a row names, whatever its status and backend', async () => {
     raw(`volume-${somebody}`, gib);
     backend.owners.push(backend.volume({ id: somebody, status: 'error_managing' }));
