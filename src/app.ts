@@ -6,6 +6,7 @@ import { createHttp } from './app/health-parts.ts';
 import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
+import { createCompute } from './app/keystone-parts.ts';
 import { createPeers } from './app/peers.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import { wireObjects } from './app/wire-objects.ts';
@@ -120,6 +121,7 @@ function portsOf(
     migrationTimeoutMs: service.migrationCreateVolumeTimeoutMs,
     connector: { host, ip, multipath: false, os_type: 'linux', platform: process.arch },
   };
+  const compute = createCompute(config.settings);
   const peers = createPeers(messaging.caller, () => service.rpcResponseTimeoutMs);
   return new Map(
     units.map((backend) => {
@@ -133,6 +135,7 @@ function portsOf(
         provisioned,
         images: images.images,
         peers,
+        compute,
       };
       return [backend.workOf, { ...common, imageCache, settings }];
     }),

@@ -12,13 +12,12 @@ import { GlanceImageService } from '../openstack/glance-image-service.ts';
 import { GlanceRequests } from '../openstack/glance-requests.ts';
 import { GlanceServers } from '../openstack/glance-servers.ts';
 import { HttpClient } from '../openstack/http-client.ts';
-import { KeystoneSession } from '../openstack/keystone-session.ts';
 import { parseCatalogInfo } from '../openstack/service-catalog.ts';
 import type { ImageCacheSettings } from '../volume/operation.ts';
+import { createSession } from './keystone-parts.ts';
 
 /** Silence that is borne where no option says so: Glance says nothing while it stores an image. */
 const glanceIdleMs = 600_000;
-const keystoneIdleMs = 60_000;
 /** A process that was silent for so long does not come back for its temporary images. */
 const deadAfterMs = 600_000;
 
@@ -84,18 +83,6 @@ function createGlance(settings: Settings, log: Logger): GlanceImageService {
   const { glanceNumRetries: retries } = images;
   const sendServiceToken = serviceUser.sendServiceUserToken;
   return new GlanceImageService(new GlanceRequests({ http, servers, session, sendServiceToken, retries, log }));
-}
-
-/** As `[service_user]`, if that has credentials, else as the user of `[keystone_authtoken]`. */
-function createSession({ serviceUser, keystoneAuthtoken }: Settings): KeystoneSession | null {
-  const [section, user] =
-    serviceUser.authType !== null
-      ? (['service_user', serviceUser] as const)
-      : (['keystone_authtoken', keystoneAuthtoken] as const);
-  if (user.authType === null && user.authUrl === null) return null;
-  const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = user;
-  const http = new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? keystoneIdleMs);
-  return new KeystoneSession(http, section, user);
 }
 
 /** Its process is started with the first image: most replicas never see one. */

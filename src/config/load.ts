@@ -106,6 +106,7 @@ function settingsOf(resolver: Resolver): Settings {
     coordination: resolver.values(areas.coordination),
     keystoneAuthtoken: resolver.values(areas.keystoneAuthtoken),
     serviceUser: resolver.values(areas.serviceUser),
+    nova: resolver.values(areas.nova),
     health: resolver.values(areas.health),
     activeActive: resolver.values(areas.activeActive),
   };

@@ -57,6 +57,7 @@ function merged(current: Settings, next: Settings): Settings {
     images: mergedArea(areas.images, current.images, next.images),
     keystoneAuthtoken: mergedArea(areas.keystoneAuthtoken, current.keystoneAuthtoken, next.keystoneAuthtoken),
     serviceUser: mergedArea(areas.serviceUser, current.serviceUser, next.serviceUser),
+    nova: mergedArea(areas.nova, current.nova, next.nova),
     health: mergedArea(areas.health, current.health, next.health),
     activeActive: mergedArea(areas.activeActive, current.activeActive, next.activeActive),
   });

@@ -2,7 +2,9 @@ import { CinderError } from '../domain/exceptions.ts';
 import type { Volume } from '../domain/rows.ts';
 import { copyOver, isPastReturn } from './migration-handover.ts';
 import { beginMigration, failed, madeTarget, targetId, targetNote, type Route } from './migration-target.ts';
-import type { OperationPorts, Scope } from './operation.ts';
+import type { Also } from './migration-end.ts';
+import { askServers } from './migration-swap.ts';
+import type { OperationPorts, Scope, Settlement } from './operation.ts';
 
 /*
  * A volume's way to another backend, for migrate_volume and retype. The whole runs under the volume's locks; the other
@@ -25,19 +27,35 @@ import type { OperationPorts, Scope } from './operation.ts';
  *   6 settle   one transaction: host, cluster, zone and the like change places with the target's, the volume is what it
  *              was, `success`; the target's row is `deleting` and the cast to delete the old data is out.
  *
+ * Of an attached volume, 3 to 6 are the servers' and migrate_volume_completion's: each server is asked once to swap, with
+ * a note before. Who goes on sees by the target whether one that may have been asked has begun; else it asks again.
+ *
  * A definite failure in 1 to 5: the target's row goes, where the other backend has not made it; else it is `deleting`
  * and the other backend is asked to delete it.
  */
 
-/** The id of the target, whose data are the volume's afterwards. */
-export async function migrate(volume: Volume, route: Route, scope: Scope, ports: OperationPorts): Promise<string> {
+/** The target's data are the volume's; or servers will see to it (`isAsked`), and completion follows. */
+export interface Migrated {
+  readonly target: string;
+  readonly isAsked: boolean;
+}
+
+export async function migrate(volume: Volume, route: Route, scope: Scope, ports: OperationPorts): Promise<Migrated> {
   const id = targetId(volume.id, scope);
-  if (isPastReturn(volume, scope)) return id;
+  if (isPastReturn(volume, scope)) return { target: id, isAsked: false };
   await assertMovable(volume, scope, ports);
+  const attachments = await ports.db.attachments.ofVolume(volume.id);
   if (scope.claim.notes[targetNote] === undefined) await beginMigration(volume, route, scope, ports);
-  const begun = { ...volume, migration_status: 'migrating' };
-  await copyOver(begun, await madeTarget(id, scope, ports), scope, ports);
-  return id;
+  const target = await madeTarget(id, scope, ports);
+  const isAsked = attachments.length > 0;
+  if (isAsked) await askServers(volume, target, attachments, scope, ports);
+  else await copyOver({ ...volume, migration_status: 'migrating' }, target, scope, ports);
+  return { target: id, isAsked };
+}
+
+/** Nothing is known of the end yet: the rows stay `migrating`, for migrate_volume_completion. */
+export function settleAsked({ target }: Migrated, also: Also = () => Promise.resolve()): Settlement {
+  return { outcome: 'done', detail: `servers swap to ${target}`, apply: also, outbox: [] };
 }
 
 /** Whether this entry is the one that the volume's row waits for. */
@@ -59,7 +77,4 @@ async function assertMovable(volume: Volume, scope: Scope, { db, backend }: Oper
     throw new CinderError('InvalidVolume', { reason: 'Volume must not have snapshots.' });
   }
   if (volume.encryption_key_id !== null) throw failed('encrypted volumes are not migrated by this service yet');
-  if ((await db.attachments.ofVolume(volume.id)).length > 0) {
-    throw failed('attached volumes are not migrated by this service yet');
-  }
 }

@@ -10,6 +10,7 @@ import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
 import type { Images } from '../images/image-service.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
+import type { Compute } from './compute.ts';
 import type { Peers } from './peers.ts';
 import type { Provisioned } from './provisioned.ts';
 import type { RowLooks } from './row-looks.ts';
@@ -57,6 +58,7 @@ export interface OperationPorts {
   readonly provisioned: Provisioned;
   readonly images: Images;
   readonly peers: Peers;
+  readonly compute: Compute;
   /** Null: images are not kept as volumes. */
   readonly imageCache: ImageCacheSettings | null;
   readonly settings: OperationSettings;

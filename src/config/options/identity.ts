@@ -68,3 +68,12 @@ export const serviceUserOptions = defineOptions('service_user', {
     help: "Whether a token of the service user goes along with a user's own token, so that a request that takes long is served although the user's token has expired.",
   }),
 });
+
+/** The user for requests to Nova, which must be let do what administrators may. */
+export const novaOptions = defineOptions('nova', {
+  ...authDrafts('the user for Nova'),
+  interface: string('interface', 'public', {
+    check: (text) => (['public', 'internal', 'admin'].includes(text) ? undefined : 'must be public, internal or admin'),
+    help: 'Which endpoint of Nova in the service catalogue is used: public, internal or admin.',
+  }),
+});

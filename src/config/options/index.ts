@@ -4,7 +4,7 @@ import { backendOptions } from './backend.ts';
 import { coordinationOptions } from './coordination.ts';
 import { databaseOptions } from './database.ts';
 import { healthOptions } from './health.ts';
-import { keystoneAuthtokenOptions, serviceUserOptions } from './identity.ts';
+import { keystoneAuthtokenOptions, novaOptions, serviceUserOptions } from './identity.ts';
 import { imageOptions } from './images.ts';
 import { loggingOptions } from './logging.ts';
 import { notificationOptions } from './messaging.ts';
@@ -22,6 +22,7 @@ export const areas = {
   coordination: coordinationOptions,
   keystoneAuthtoken: keystoneAuthtokenOptions,
   serviceUser: serviceUserOptions,
+  nova: novaOptions,
   health: healthOptions,
   activeActive: activeActiveOptions,
 } as const;

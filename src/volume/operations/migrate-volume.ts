@@ -3,7 +3,7 @@ import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
-import { isOwnMigration, migrate } from '../migration.ts';
+import { isOwnMigration, migrate, settleAsked, type Migrated } from '../migration.ts';
 import { targetId } from '../migration-target.ts';
 import type { NothingToDo, Operation, OperationPorts, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
@@ -29,7 +29,7 @@ interface State {
   readonly volume: Volume;
 }
 
-export const migrateVolume: Operation<typeof Args, State, string> = {
+export const migrateVolume: Operation<typeof Args, State, Migrated> = {
   name: 'migrate_volume',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
@@ -41,7 +41,8 @@ export const migrateVolume: Operation<typeof Args, State, string> = {
     return migrate(volume, { host, cluster_name, typeId: null }, scope, ports);
   },
   async settle({ volume }, result, scope, ports): Promise<Settlement> {
-    if (result.ok) return settleMigrated(volume.id, result.value, scope, ports);
+    if (result.ok && result.value.isAsked) return settleAsked(result.value);
+    if (result.ok) return settleMigrated(volume.id, result.value.target, scope, ports);
     if (!isOwnMigration(volume, scope)) return refused(result.error.message);
     return settleNotMigrated(volume, targetId(volume.id, scope), result.error, scope, ports);
   },

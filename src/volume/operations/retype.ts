@@ -9,7 +9,7 @@ import type { Volume } from '../../domain/rows.ts';
 import { isPastReturn } from '../migration-handover.ts';
 import { settleMigrated, settleNotMigrated, statusBefore } from '../migration-end.ts';
 import { failed, targetId } from '../migration-target.ts';
-import { migrate } from '../migration.ts';
+import { migrate, settleAsked, type Migrated } from '../migration.ts';
 import { volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
@@ -30,7 +30,8 @@ import { ById, Destination, Id, NullableText } from './arguments.ts';
  *   before 1  `retyping`, the old type: it begins anew.
  *   1 migrate (where it must) the steps of migration.ts; the target has the new type.
  *   2 settle  one transaction: the type, and those of the snapshots; the status from before; both reservations of the
- *             quota charged; the event.
+ *             quota charged; the event. Where servers were asked to swap, the quota and the event only: the rest is
+ *             migrate_volume_completion's, which may come before.
  *
  * A definite failure: the volume is what it was, both reservations are given back. (Upstream keeps them where its driver
  * is not ready, until they expire; and where the types come to the same but the scheduler has chosen another backend it
@@ -54,10 +55,12 @@ interface State {
   readonly volume: Volume;
   /** Null: a type is gone. */
   readonly diff: TypeDiff | null;
+  /** Servers have swapped to the target before this entry ended: the volume is retyped. */
+  readonly isLate: boolean;
 }
 
-/** The target's id where the volume was migrated; null: nothing has moved. */
-type Retyped = string | null;
+/** Null: nothing has moved. */
+type Retyped = Migrated | null;
 
 export const retype: Operation<typeof Args, State, Retyped> = {
   name: 'retype',
@@ -73,15 +76,18 @@ export const retype: Operation<typeof Args, State, Retyped> = {
 async function load(args: Args, { db, backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
   const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (volume.status !== 'retyping') return { nothingToDo: `the volume is ${String(volume.status)}` };
-  if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };
-  return { args, volume, diff: await diffTypes(volume.volume_type_id, args.new_type_id, db) };
+  const isRetyped = volume.migration_status === 'success' && volume.volume_type_id === args.new_type_id;
+  const isLate = isRetyped && volume.attach_status === 'attached';
+  if (volume.status !== 'retyping' && !isLate) return { nothingToDo: `the volume is ${String(volume.status)}` };
+  if (!liesOn(backend, volume) && !isLate) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };
+  return { args, volume, isLate, diff: await diffTypes(volume.volume_type_id, args.new_type_id, db) };
 }
 
 /** Step 1. */
-async function run({ args, volume, diff }: State, scope: Scope, ports: OperationPorts): Promise<Retyped> {
+async function run({ args, volume, diff, isLate }: State, scope: Scope, ports: OperationPorts): Promise<Retyped> {
   const { host, cluster_name = null } = args.host;
   const route = { host, cluster_name, typeId: args.new_type_id };
+  if (isLate) return null;
   if (isPastReturn(volume, scope)) return migrate(volume, route, scope, ports);
   if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
   if (diff === null) throw new CinderError('VolumeTypeNotFound', { volume_type_id: args.new_type_id });
@@ -106,7 +112,7 @@ function isHere({ host: { host, cluster_name: cluster } }: Args, { backend }: Op
 
 /** Step 2. */
 async function settle(
-  { args, volume, diff }: State,
+  { args, volume, diff, isLate }: State,
   result: Result<Retyped>,
   scope: Scope,
   ports: OperationPorts,
@@ -118,8 +124,11 @@ async function settle(
   }
   const charge = (db: Repositories): Promise<void> => db.quotas.commit(reservations);
   const event = await told(args, volume, scope, ports);
+  if (isLate) return { outcome: 'done', detail: 'servers had swapped before', apply: charge, outbox: event };
   if (result.value !== null) {
-    const settlement = await settleMigrated(volume.id, result.value, scope, ports, charge);
+    const settlement = result.value.isAsked
+      ? settleAsked(result.value, charge)
+      : await settleMigrated(volume.id, result.value.target, scope, ports, charge);
     return { ...settlement, outbox: [...settlement.outbox, ...event] };
   }
   return {

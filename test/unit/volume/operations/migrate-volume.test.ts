@@ -3,8 +3,9 @@ import { derivedUuid } from '../../../../src/domain/derived-uuid.ts';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
 import { TimeoutError } from '../../../../src/kernel/errors.ts';
+import { OpenStackError } from '../../../../src/openstack/openstack-error.ts';
 import { PeerRefusal } from '../../../../src/volume/peers.ts';
-import { attachmentRow } from '../calls/call-world.ts';
+import { SERVER, attachmentRow } from '../calls/call-world.ts';
 import type { Tables } from '../../../support/fake-resources.ts';
 import { elsewhere } from './fake-driver.ts';
 import { OTHER_SHARE } from './fake-peers.ts';
@@ -134,7 +135,6 @@ describe('migrate_volume', () => {
   it.each<[string, Partial<Volume>, Partial<Tables>, string]>([
     ['has snapshots', {}, { snapshots: { [SNAPSHOT]: snapshotRow({ volume_id: VOLUME }) } }, 'snapshots'],
     ['is encrypted', { encryption_key_id: SNAPSHOT }, {}, 'encrypted'],
-    ['is attached', { status: 'in-use' }, { attachments: { a: attachmentRow() } }, 'attached'],
     ['is to go to an unknown service', {}, { services: {} }, 'could not be found'],
   ])('refuses a volume that %s, before anything is made', async (_what, changes, tables, why) => {
     const at = await world(changes, tables).carry('migrate_volume', request);
@@ -156,6 +156,62 @@ describe('migrate_volume', () => {
     expect(row(at)).toMatchObject({ migration_status: 'migrating' });
     expect(at.db.tables.entry.outcome).toBe('refused');
     expect(at.db.tables.entry.detail).toContain('another request');
+  });
+
+  describe('of an attached volume', () => {
+    const attached = (): World =>
+      world({ status: 'in-use', attach_status: 'attached' }, { attachments: { a: attachmentRow() } });
+    const swap = { serverId: SERVER, from: VOLUME, to: TARGET };
+    const reserve = (at: World): void => {
+      at.db.tables.volumes[TARGET] = { ...(at.db.tables.volumes[TARGET] as Volume), status: 'reserved' };
+    };
+
+    it('asks its server to swap, and leaves the rest to it', async () => {
+      const at = attached();
+      const asked: unknown[] = [];
+      at.swapVolume = (what) => Promise.resolve(void asked.push(what));
+      await at.carry('migrate_volume', request);
+      expect(asked).toEqual([swap]);
+      expect(at.db.tables.entry).toMatchObject({ outcome: 'done', detail: `servers swap to ${TARGET}` });
+      expect(row(at)).toMatchObject({ status: 'in-use', migration_status: 'migrating', provider_location: SHARE });
+      expect(target(at)).toMatchObject({ status: 'available', migration_status: `target:${VOLUME}` });
+      expect([casts(at), at.peers.calls, at.driver.calls]).toEqual([[creation], [], []]);
+    });
+
+    it('never asks twice a server that has begun, whose answer got lost', async () => {
+      const at = attached();
+      let calls = 0;
+      at.swapVolume = () => {
+        calls += 1;
+        reserve(at);
+        return Promise.reject(new OpenStackError('no answer', { outcome: 'unknown' }));
+      };
+      await at.carry('migrate_volume', request);
+      expect([calls, at.attempts, at.db.tables.entry.outcome]).toEqual([1, 2, 'done']);
+    });
+
+    it('asks again where no sign of it is seen, and takes a refusal for the sign if it came between', async () => {
+      const at = attached();
+      let calls = 0;
+      at.swapVolume = () => {
+        calls += 1;
+        if (calls === 1) return Promise.reject(new OpenStackError('no answer', { outcome: 'unknown' }));
+        reserve(at);
+        return Promise.reject(new OpenStackError('HTTP 400: already reserved', { outcome: 'failed' }));
+      };
+      await at.carry('migrate_volume', request);
+      expect([calls, at.db.tables.entry.outcome]).toEqual([2, 'done']);
+    });
+
+    it('leaves nothing where Nova refuses, or a host without a server has it', async () => {
+      const host = { attachments: { a: attachmentRow({ instance_uuid: null }) } };
+      for (const at of [attached(), world({ status: 'in-use', attach_status: 'attached' }, host)]) {
+        await at.carry('migrate_volume', request);
+        expect(row(at)).toMatchObject({ status: 'in-use', migration_status: 'error', host: `${HOST}#pool` });
+        expect(target(at)).toMatchObject({ status: 'deleting' });
+        expect(at.db.tables.entry.outcome).toBe('refused');
+      }
+    });
   });
 
   describe('where the other service does not answer at the end', () => {

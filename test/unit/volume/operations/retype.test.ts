@@ -4,7 +4,7 @@ import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import type { Volume, VolumeType } from '../../../../src/domain/rows.ts';
 import { attachmentRow } from '../calls/call-world.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import { lostAnswer, type Tables } from '../../../support/fake-resources.ts';
 import { OTHER_SHARE } from './fake-peers.ts';
 import { HOST, SHARE, SNAPSHOT, TYPE, VOLUME, goldType, madeVolume, serviceRow, snapshotRow } from './rows.ts';
 import { World } from './world.ts';
@@ -117,6 +117,23 @@ describe('retype', () => {
   it('leaves a volume of which nobody asks it any more', async () => {
     expect((await retype(world({}, { status: 'available' }))).idle).toContain('available');
     expect((await retype(world({}, { host: 'elsewhere@nfs#p' }))).idle).toContain('elsewhere');
+  });
+
+  it('asks the server of an attached volume to swap, and charges the quota once, also where it swaps at once', async () => {
+    for (const isQuick of [false, true]) {
+      const volume = { previous_status: 'in-use', attach_status: 'attached' };
+      const at = world(fast, volume, { attachments: { a: attachmentRow() } });
+      at.swapVolume = () => {
+        // Completed before the answer comes, and the answer gets lost.
+        const done = { status: 'in-use', migration_status: 'success', volume_type_id: NEW };
+        if (isQuick) at.db.tables.volumes[VOLUME] = { ...(row(at) as Volume), ...done };
+        return isQuick ? Promise.reject(lostAnswer('swap')) : Promise.resolve();
+      };
+      await retype(at, there);
+      expect(row(at)?.status).toBe(isQuick ? 'in-use' : 'retyping');
+      expect([at.db.tables.quotas, at.db.tables.reservations]).toEqual([charged, {}]);
+      expect(at.events().filter((topic) => topic.startsWith('volume.'))).toEqual(['volume.retype']);
+    }
   });
 
   it('changes the type of an attached volume without asking anybody', async () => {

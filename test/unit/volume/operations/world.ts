@@ -6,6 +6,7 @@ import type { RequestContext } from '../../../../src/domain/context.ts';
 import type { Claim, WorkedOn } from '../../../../src/db/ports/custody.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { AppError, toError } from '../../../../src/kernel/errors.ts';
+import { OpenStackError } from '../../../../src/openstack/openstack-error.ts';
 import { silentLogger } from '../../../../src/log/logger.ts';
 import type { MessageMaker } from '../../../../src/rpc/notifier.ts';
 import type {
@@ -16,6 +17,7 @@ import type {
   OperationPorts,
   Scope,
 } from '../../../../src/volume/operation.ts';
+import type { Compute } from '../../../../src/volume/compute.ts';
 import { operations } from '../../../../src/volume/operations/index.ts';
 import { Provisioned } from '../../../../src/volume/provisioned.ts';
 import { RowLooks } from '../../../../src/volume/row-looks.ts';
@@ -45,6 +47,8 @@ export class World {
   /** The locks of the last run, sorted. */
   locks: readonly LockName[] = [];
   reports = 0;
+  /** What Nova does when it is asked. */
+  swapVolume: Compute['swapVolume'] = () => Promise.reject(new OpenStackError('no Nova', { outcome: 'failed' }));
   attempts = 0;
   idle: string | null = null;
 
@@ -74,6 +78,7 @@ export class World {
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
       peers: this.peers,
+      compute: { swapVolume: (...asked) => this.swapVolume(...asked) },
       objects: {
         volume: ({ id, host, status }) => ({ id, host, status }),
         attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }),

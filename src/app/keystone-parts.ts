@@ -1,0 +1,38 @@
+import type { Settings } from '../config/options/index.ts';
+import { HttpClient } from '../openstack/http-client.ts';
+import { KeystoneSession } from '../openstack/keystone-session.ts';
+import { NovaCompute } from '../openstack/nova-compute.ts';
+import type { Compute } from '../volume/compute.ts';
+
+/** Silence that is borne where no option says so. */
+const keystoneIdleMs = 60_000;
+const novaIdleMs = 60_000;
+
+/** As `[service_user]`, if that has credentials, else as the user of `[keystone_authtoken]`. */
+export function createSession({ serviceUser, keystoneAuthtoken }: Settings): KeystoneSession | null {
+  const [section, user] =
+    serviceUser.authType !== null
+      ? (['service_user', serviceUser] as const)
+      : (['keystone_authtoken', keystoneAuthtoken] as const);
+  return sessionOf(section, user);
+}
+
+/** As `[nova]`, if that has credentials, else as the service user. */
+export function createCompute(settings: Settings): Compute {
+  const { nova } = settings;
+  const session = nova.authType === null ? createSession(settings) : sessionOf('nova', nova);
+  const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = nova;
+  const region = nova.regionName ?? settings.keystoneAuthtoken.regionName;
+  return new NovaCompute({
+    http: new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? novaIdleMs),
+    session,
+    endpoint: { type: 'compute', name: null, interface: nova.interface, region },
+  });
+}
+
+function sessionOf(section: string, user: Settings['keystoneAuthtoken']): KeystoneSession | null {
+  if (user.authType === null && user.authUrl === null) return null;
+  const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = user;
+  const http = new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? keystoneIdleMs);
+  return new KeystoneSession(http, section, user);
+}
