@@ -25,8 +25,12 @@ import {
 
 /** What the first in the queue waits for on average when the lock is free: a gap for Python's peers, who only poll. */
 const roomMs = 15;
-/** For so long the lock must stay free before the next in the queue tries: a dead waiter's place costs no more. */
-const behindMs = 150;
+/** The same while Python's peers want locks, too: they ask once a second, and for each try make a lease first. */
+const roomForPythonMs = 120;
+/** For so long after a lock of theirs was seen. */
+const pythonAboutMs = 10_000;
+/** For so long beyond its room the first may be late before the next tries: a dead waiter's place costs no more. */
+const graceMs = 120;
 /** A watch that says nothing is not trusted for longer: its connection may be half-open. */
 const longestWatchMs = 2_000;
 
@@ -45,7 +49,8 @@ interface Lease {
 
 /** How things stand for one who does not have the lock. */
 interface Standing {
-  readonly held: boolean;
+  /** The value in the lock's key, if there is one. */
+  readonly holder: string | undefined;
   /** Waiters before us. */
   readonly ahead: number;
 }
@@ -68,6 +73,7 @@ export class EtcdBackend implements LockBackend {
   readonly #deps: RemoteBackendDeps;
   readonly #gateway: EtcdGateway;
   readonly #entries = new Set<Entry>();
+  #pythonSeenMs = -Infinity;
   readonly #backoff: Backoff;
   readonly #beat: Loop;
 
@@ -100,7 +106,7 @@ export class EtcdBackend implements LockBackend {
   }
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
-    const value = randomBytes(16).toString('base64');
+    const value = newValue();
     const entry: Entry = { wireName, value, memberId: this.#spec.memberId, lease: undefined, custody: undefined };
     this.#entries.add(entry);
     const winning = this.#contend(entry, signal);
@@ -127,7 +133,7 @@ export class EtcdBackend implements LockBackend {
         this.#beat.wake();
         inTurn = false;
       }
-      if (!inTurn) await delay(behindMs * Math.random(), signal);
+      if (!inTurn) await delay(graceMs * Math.random(), signal);
     }
   }
 
@@ -158,13 +164,21 @@ export class EtcdBackend implements LockBackend {
       await watch.opened(AbortSignal.any([signal, AbortSignal.timeout(this.#spec.commandTimeoutMs)]));
       for (;;) {
         watch.forget();
-        const { held, ahead } = standingOf(entry, txnAnswer(await this.#gateway.call('kv/txn', lookTxn(entry))));
-        const patienceMs = held ? longestWatchMs : 2 * roomMs * Math.random() + behindMs * ahead;
-        if (!(await watch.changed(patienceMs, signal))) return !held;
+        const { holder, ahead } = standingOf(entry, txnAnswer(await this.#gateway.call('kv/txn', lookTxn(entry))));
+        if (holder !== undefined && isPythons(holder)) this.#pythonSeenMs = this.#deps.clock.nowMs();
+        const patienceMs = holder === undefined ? this.#turnMs(ahead) : longestWatchMs;
+        if (!(await watch.changed(patienceMs, signal))) return holder === undefined;
       }
     } finally {
       watch.close();
     }
+  }
+
+  /** How long the lock must stay free until it is ours to take. */
+  #turnMs(ahead: number): number {
+    const pythonAbout = this.#deps.clock.nowMs() - this.#pythonSeenMs < pythonAboutMs;
+    const meanMs = pythonAbout ? roomForPythonMs : roomMs;
+    return 2 * meanMs * Math.random() + ahead * (2 * meanMs + graceMs);
   }
 
   #hold(entry: Entry): HeldLock {
@@ -271,5 +285,16 @@ export class EtcdBackend implements LockBackend {
 function standingOf(entry: Entry, { ranges }: TxnAnswer): Standing {
   const [lock = [], queue = []] = ranges;
   const place = queue.findIndex(({ key }) => key === queueKey(entry));
-  return { held: lock.length > 0, ahead: place === -1 ? queue.length : place };
+  return { holder: lock[0]?.value, ahead: place === -1 ? queue.length : place };
+}
+
+/** Tooz's value is a random uuid's sixteen bytes, the seventh of which tells its version. */
+const versionAt = 6;
+const isPythons = (value: string): boolean => ((Buffer.from(value, 'base64')[versionAt] ?? 0) & 0xf0) === 0x40;
+
+/** As random, and told apart. */
+function newValue(): string {
+  const value = randomBytes(16);
+  value[versionAt] = 0;
+  return value.toString('base64');
 }

@@ -137,7 +137,7 @@ describe.skipIf(missing).each(peers)('locks of Python’s Tooz and ours on $name
     await other.exited;
   };
 
-  it('guard a counter together', async () => {
+  it('guard a counter together', { timeout: 60_000 }, async () => {
     const name = lockName('together');
     const file = path.join(dir, 'counter');
     writeFileSync(file, '0');
