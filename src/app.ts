@@ -6,7 +6,7 @@ import { createHttp } from './app/health-parts.ts';
 import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
-import { createCompute } from './app/keystone-parts.ts';
+import { createNova } from './app/keystone-parts.ts';
 import { createPeers } from './app/peers.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import { wireObjects } from './app/wire-objects.ts';
@@ -26,6 +26,7 @@ import { BootClock } from './native/boot-clock.ts';
 import type { BackendUnit } from './service/backend-unit.ts';
 import { Backends } from './service/backends.ts';
 import type { VolumeRpcVersion } from './service/identity.ts';
+import type { Compute } from './volume/compute.ts';
 import { createDoor } from './volume/create-door.ts';
 import type { CustodyTimings, Failpoints } from './volume/custody-options.ts';
 import type { OperationPorts } from './volume/operation.ts';
@@ -58,7 +59,8 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const locks = { ...coordinatorOptions(settings), clock, log: named('coordination') };
   const unmeasured = createCoordinator(locks);
   const coordinator = new MeasuredCoordinator(unmeasured, tally.tell);
-  const around = { config, rpcVersion: RPC_VERSION, db, clock, log: named('service'), ...messaging };
+  const nova = createNova(settings);
+  const around = { config, rpcVersion: RPC_VERSION, assisted: nova, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const serves = units.map(({ workOf }) => workOf);
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };
@@ -73,7 +75,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   });
   const backends = new Backends(units, named('service'));
   const images = createImages({ settings, incarnation: incarnation.id, db, clock, log: named('images') });
-  const ports = portsOf(units, db, messaging, { config, images }, clock);
+  const ports = portsOf(units, db, messaging, { config, images, nova }, clock);
   const custody = createDoor({
     ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
@@ -110,7 +112,7 @@ function portsOf(
   units: readonly BackendUnit[],
   db: Database,
   messaging: Messaging,
-  { config, images }: { readonly config: Config; readonly images: ImageParts },
+  { config, images, nova }: { readonly config: Config; readonly images: ImageParts; readonly nova: Compute },
   clock: Clock,
 ): ReadonlyMap<string, OperationPorts> {
   const { service } = config.settings;
@@ -121,7 +123,6 @@ function portsOf(
     migrationTimeoutMs: service.migrationCreateVolumeTimeoutMs,
     connector: { host, ip, multipath: false, os_type: 'linux', platform: process.arch },
   };
-  const compute = createCompute(config.settings);
   const peers = createPeers(messaging.caller, () => service.rpcResponseTimeoutMs);
   return new Map(
     units.map((backend) => {
@@ -135,7 +136,7 @@ function portsOf(
         provisioned,
         images: images.images,
         peers,
-        compute,
+        compute: nova,
       };
       return [backend.workOf, { ...common, imageCache, settings }];
     }),

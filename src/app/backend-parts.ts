@@ -1,6 +1,7 @@
 import type { Config } from '../config/load.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
+import type { AssistedSnapshots } from '../drivers/assisted-snapshots.ts';
 import { createDriver } from '../drivers/registry.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../log/logger.ts';
@@ -17,6 +18,7 @@ export interface BackendSurroundings {
   readonly messages: MessageMaker;
   readonly sender: MessageSender;
   readonly serviceContext: () => JsonObject;
+  readonly assisted: AssistedSnapshots;
   readonly clock: Clock;
   /** The newest version of the volume RPC that is served. */
   readonly rpcVersion: VolumeRpcVersion;
@@ -30,7 +32,8 @@ export function createBackendUnit(name: string, around: BackendSurroundings): Ba
   const options = config.backend(name);
   const log = around.log.child({ backend: name });
   const { shareTimeoutMs } = activeActive;
-  const surroundings = { name, options, stateDir: service.statePath, shareTimeoutMs, clock, log };
+  const { assisted } = around;
+  const surroundings = { name, options, stateDir: service.statePath, assisted, shareTimeoutMs, clock, log };
   const driver = createDriver(options.volumeDriver, surroundings);
   const identity = identityOf(name, service, options, { rpcVersion: around.rpcVersion });
   return new BackendUnit({

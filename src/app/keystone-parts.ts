@@ -2,7 +2,6 @@ import type { Settings } from '../config/options/index.ts';
 import { HttpClient } from '../openstack/http-client.ts';
 import { KeystoneSession } from '../openstack/keystone-session.ts';
 import { NovaCompute } from '../openstack/nova-compute.ts';
-import type { Compute } from '../volume/compute.ts';
 
 /** Silence that is borne where no option says so. */
 const keystoneIdleMs = 60_000;
@@ -18,7 +17,7 @@ export function createSession({ serviceUser, keystoneAuthtoken }: Settings): Key
 }
 
 /** As `[nova]`, if that has credentials, else as the service user. */
-export function createCompute(settings: Settings): Compute {
+export function createNova(settings: Settings): NovaCompute {
   const { nova } = settings;
   const session = nova.authType === null ? createSession(settings) : sessionOf('nova', nova);
   const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = nova;

@@ -1,5 +1,6 @@
 import type { Clock } from '../kernel/clock.ts';
 import type { Logger } from '../log/logger.ts';
+import type { AssistedSnapshots } from './assisted-snapshots.ts';
 import type { RemoteFsOptions } from './remotefs/settings.ts';
 
 /** What every driver is made of. */
@@ -14,6 +15,7 @@ export interface DriverOptions {
   readonly log: Logger;
   /** `[cinder_volume_aa] share_timeout`. */
   readonly shareTimeoutMs?: number;
+  readonly assisted: AssistedSnapshots;
   /** The share helper's file; found by itself otherwise. */
   readonly helperEntry?: string;
 }

@@ -21,8 +21,22 @@ export interface DriverWork extends Survey {
   commitPoint(name: string): Promise<void>;
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
+  /** Absent in calls: nobody takes them over. */
+  readonly delegation?: Delegation;
   /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
   adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string | null>>>;
+}
+
+/**
+ * What somebody else carries on for a request, and must not be asked for twice: Nova changes an attached volume's chain.
+ */
+export interface Delegation {
+  /** What was asked for already, by this owner or one before. */
+  asked(snapshotId: string): JsonObject | undefined;
+  /** Written before it is asked for. The snapshot's progress is 0% then: an earlier request's sign must not count. */
+  ask(snapshotId: string, what: JsonObject): Promise<void>;
+  /** Waits without using up a slot of the concurrency limit. */
+  wait<T>(wait: () => Promise<T>): Promise<T>;
 }
 
 /** Columns of the row that the settlement writes for the driver. */
@@ -31,6 +45,11 @@ export type VolumeModelUpdate = Partial<
 > & {
   /** `admin_metadata` keys, e.g. `format`. */
   readonly adminMetadata?: Readonly<Record<string, string | null>>;
+};
+
+export type SnapshotUpdate = VolumeModelUpdate & {
+  /** The guest of an attached volume opens this file from now on, of format qcow2: for what its connections say. */
+  readonly activeFile?: string;
 };
 
 /** Where a volume shall live: chosen and saved in its row before any file exists. */
@@ -81,7 +100,7 @@ export type CloneSource =
 
 /** Optional abilities; presence is the ability. Every method gives the same end state however often it is run. */
 export interface SnapshotAbility {
-  create(snapshot: Snapshot, volume: Volume, work: DriverWork): Promise<VolumeModelUpdate>;
+  create(snapshot: Snapshot, volume: Volume, work: DriverWork): Promise<SnapshotUpdate>;
   /** Success where nothing of it exists any more. */
   remove(snapshot: Snapshot, volume: Volume, work: DriverWork): Promise<VolumeModelUpdate>;
 }

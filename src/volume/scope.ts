@@ -2,6 +2,8 @@ import type { Lease } from '../coordination/coordinator.ts';
 import type { Database } from '../db/database.ts';
 import type { Claim, JournalEntry } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
+import { isJsonObject, type JsonObject } from '../domain/json.ts';
+import type { Delegation } from '../drivers/volume-driver.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Failpoints } from './custody-options.ts';
 import { assertOurs, createDriverWork, tagOf } from './driver-work.ts';
@@ -33,7 +35,10 @@ export function createScope(options: ScopeOptions): Scope {
     claim,
     owner: options.owner,
     log: options.log,
-    work: createDriverWork({ ...options, tokens: claim.tokens, ownerTag: ownerTag(claim) }),
+    work: {
+      ...createDriverWork({ ...options, tokens: claim.tokens, ownerTag: ownerTag(claim) }),
+      delegation: delegationOf(options),
+    },
     save: (write) => {
       assertOurs(options);
       return db.transaction(async (statements) => {
@@ -50,6 +55,29 @@ export function createScope(options: ScopeOptions): Scope {
       return db.journal.note(claim, notes);
     },
     park: (wait) => slot.park(wait),
+  };
+}
+
+/** The notes of an entry say what its owners have asked of Nova, by snapshot: one entry may be about several. */
+function delegationOf(options: ScopeOptions): Delegation {
+  const { db, claim, slot } = options;
+  const asked = new Map<string, JsonObject>();
+  const keyOf = (snapshotId: string): string => `asked_of_nova:${snapshotId}`;
+  return {
+    asked: (snapshotId) => {
+      const noted = claim.notes[keyOf(snapshotId)];
+      return asked.get(snapshotId) ?? (isJsonObject(noted) ? noted : undefined);
+    },
+    ask: async (snapshotId, what) => {
+      assertOurs(options);
+      await db.transaction(async (statements) => {
+        await statements.fence.check(claim.tokens, claim);
+        await statements.journal.note(claim, { [keyOf(snapshotId)]: what });
+        await statements.snapshots.update(snapshotId, { progress: '0%' });
+      });
+      asked.set(snapshotId, what);
+    },
+    wait: (wait) => slot.park(wait),
   };
 }
 

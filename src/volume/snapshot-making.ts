@@ -1,6 +1,6 @@
 import type { Repositories } from '../db/database.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
-import type { VolumeModelUpdate } from '../drivers/volume-driver.ts';
+import type { SnapshotUpdate, VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { mergeAdminMetadata, moveSnapshot } from './row-moves.ts';
 
 /**
@@ -11,14 +11,29 @@ export async function finishSnapshot(
   db: Repositories,
   snapshot: Snapshot,
   volume: Volume,
-  update: VolumeModelUpdate,
+  update: SnapshotUpdate,
 ): Promise<void> {
   // Read here: the key may have moved to another key manager while the snapshot was made.
   const source = (await db.volumes.get(volume.id)) ?? volume;
   const changes = { ...snapshotColumns(update), progress: '100%', encryption_key_id: source.encryption_key_id };
   await moveSnapshot(db, snapshot, 'available', changes);
   await mergeAdminMetadata(db, volume.id, update);
+  if (update.activeFile !== undefined) await reconnect(db, volume.id, update.activeFile);
   if (source.bootable) await db.glanceMetadata.copy({ volumeId: volume.id }, { snapshotId: snapshot.id });
+}
+
+/**
+ * What Nova was told of the volume's connections names the file that its guest opens: when it starts the guest anew, it
+ * must be the new one. Upstream changes the first attachment only.
+ */
+async function reconnect(db: Repositories, volumeId: string, activeFile: string): Promise<void> {
+  for (const { id, connection_info: text } of await db.attachments.ofVolume(volumeId)) {
+    const told: unknown = text === null || text === '' ? null : JSON.parse(text);
+    if (typeof told !== 'object' || told === null || Array.isArray(told)) continue;
+    await db.attachments.update(id, {
+      connection_info: JSON.stringify({ ...told, name: activeFile, format: 'qcow2' }),
+    });
+  }
 }
 
 /** Those columns of a driver's answer that a snapshot has. */

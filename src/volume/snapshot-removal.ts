@@ -72,7 +72,11 @@ export async function failSnapshotRemoval(
   context: RequestContext,
   settings: OperationPorts['settings'],
 ): Promise<void> {
-  await moveSnapshot(db, snapshot, isCinder(error, 'SnapshotIsBusy') ? 'available' : 'error_deleting');
+  // Nova may have written it already.
+  const now = (await db.snapshots.get(snapshot.id))?.status;
+  if (now !== 'error_deleting') {
+    await moveSnapshot(db, snapshot, isCinder(error, 'SnapshotIsBusy') ? 'available' : 'error_deleting');
+  }
   await db.messages.create(failureMessage('deleteSnapshot', snapshot, context, error), settings.messageTtlSeconds);
 }
 

@@ -35,6 +35,7 @@ export function assembleRemoteFs(
     mounts,
     folders,
     options,
+    assisted: given.assisted,
     clock,
     log,
     format,

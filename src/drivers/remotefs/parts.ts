@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { QemuImg } from '../qemu-img.ts';
 import type { ShareClient } from '../share/share-client.ts';
+import type { AssistedSnapshots } from '../assisted-snapshots.ts';
 import type { Mounts } from './mounts.ts';
 import type { ShareFolders } from './share-folders.ts';
 import type { RemoteFsOptions } from './settings.ts';
@@ -13,6 +14,8 @@ export interface RemoteFsParts {
   readonly mounts: Mounts;
   readonly folders: ShareFolders;
   readonly options: RemoteFsOptions;
+  /** For attached volumes. */
+  readonly assisted: AssistedSnapshots;
   readonly clock: Clock;
   readonly log: Logger;
   /** Permission bits of new files: decided once, at the driver's start. */

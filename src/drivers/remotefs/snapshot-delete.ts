@@ -3,8 +3,9 @@ import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
 import { infoOf, type Image, type VolumeChain, wholeChain } from './volume-chain.ts';
 import { withoutSnapshot } from './info-file.ts';
+import { deleteOnline, endedOnline, finishOnline } from './online-delete.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { requireDetached, requireKnownSnapshots, requireStatus } from './preconditions.ts';
+import { requireKnownSnapshots, requireStatus } from './preconditions.ts';
 import { repairChain } from './repair-chain.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 import { backingName, snapshotFile } from './volume-names.ts';
@@ -12,7 +13,7 @@ import { backingName, snapshotFile } from './volume-names.ts';
 const deletable = ['available', 'in-use', 'backing-up', 'deleting', 'downloading'] as const;
 
 /**
- * Removes a snapshot of a detached volume. Its file S holds what was written *after* it, so S is merged into its
+ * Removes a snapshot; of an attached volume by Nova's hand (online-delete.ts), else by ours. Its file S holds what was written *after* it, so S is merged into its
  * backing file B; then nothing needs S:
  *
  * 1. commit: S's data is written into B. S keeps it, so an interrupted commit is simply done again.
@@ -31,12 +32,16 @@ export async function deleteSnapshot(
   requireStatus(volume, deletable);
   const folder = await openFolder(parts, volume, work);
   const own = snapshotFile(folder.base, snapshot.id);
-  const first = await folder.look([own]);
+  const attached = volume.attach_status === 'attached';
+  const first = await folder.look([own], attached);
   if (!infoOf(first).snapshots.has(snapshot.id)) {
     await requireKnownSnapshots(first, volume, work, snapshot.id);
+    await finishOnline(folder, snapshot, first);
     return removeLeftOver(folder, first, own);
   }
-  requireDetached(volume, 'deleting a snapshot');
+  if (attached) return deleteOnline(parts, snapshot, folder, first);
+  const ended = await endedOnline(folder, snapshot);
+  if (ended !== undefined) return ended;
   const chain = await repairChain(parts, folder, await lookWhole(folder, first), snapshot.id);
   const file = infoOf(chain).snapshots.get(snapshot.id) ?? own;
   await merge(parts, folder, chain, { id: snapshot.id, file });

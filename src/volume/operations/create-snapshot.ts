@@ -3,7 +3,7 @@ import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
-import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
+import type { SnapshotUpdate } from '../../drivers/volume-driver.ts';
 import { snapshotEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
 import { homeOf } from '../ownership.ts';
@@ -25,6 +25,9 @@ import { ById } from './arguments.ts';
  *   before 1  `creating`, the chain as it was: it begins anew.
  *   1 make    driver.snapshots.create, whose own commit points leave a chain that it can carry on. A snapshot that is
  *             in the chain already is success.
+ *             For an attached volume it is Nova's doing (drivers/remotefs/online-create.ts): a note in the journal says
+ *             what was asked, and nobody asks again. A row that is `error` by Nova's hand is run once more, so that the
+ *             chain is put right.
  *   before 2  the row `creating`, the snapshot in the chain: 1 is found done, 2 follows.
  *   2 settle  one transaction: `available`, `100%`, the volume's encryption key as it is now, glance metadata of a
  *             bootable volume, workers row gone, events. (Upstream saves, copies, saves again, and can end between.)
@@ -42,7 +45,7 @@ interface State {
 
 interface Made {
   readonly volume: Volume;
-  readonly update: VolumeModelUpdate;
+  readonly update: SnapshotUpdate;
 }
 
 export const createSnapshot: Operation<typeof Args, State, Made> = {
@@ -71,8 +74,12 @@ export const createSnapshot: Operation<typeof Args, State, Made> = {
 async function load({ snapshot: { id } }: Args, _ports: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
   const snapshot = await rows.snapshot(id);
   if (snapshot === null) return { nothingToDo: 'the snapshot is gone' };
-  if (snapshot.status !== 'creating') return { nothingToDo: `the snapshot is ${String(snapshot.status)}` };
-  return { snapshot, volume: await rows.volume(snapshot.volume_id) };
+  const volume = await rows.volume(snapshot.volume_id);
+  const isNovasError = snapshot.status === 'error' && volume?.attach_status === 'attached';
+  if (snapshot.status !== 'creating' && !isNovasError) {
+    return { nothingToDo: `the snapshot is ${String(snapshot.status)}` };
+  }
+  return { snapshot, volume };
 }
 
 /** Step 2. */
@@ -108,7 +115,8 @@ async function settleFailed(
     outcome: 'refused',
     detail: error.message,
     apply: async (db) => {
-      await moveSnapshot(db, snapshot, 'error');
+      // Nova may have written it already.
+      if ((await db.snapshots.get(snapshot.id))?.status !== 'error') await moveSnapshot(db, snapshot, 'error');
       await db.messages.create(message, ports.settings.messageTtlSeconds);
     },
     outbox: await snapshotEvents(ports, context, volume, [{ suffix: 'create.start', snapshot }]),

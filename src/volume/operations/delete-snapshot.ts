@@ -30,6 +30,7 @@ import { ById, Flag } from './arguments.ts';
  *   before 1  `deleting`, the chain whole: it begins anew.
  *   1 merge   driver.snapshots.remove, whose own commit points leave a chain that it can carry on. A snapshot of which
  *             nothing exists any more is success.
+ *             An attached volume's chain is merged by Nova (drivers/remotefs/online-delete.ts), which is asked once.
  *   before 2  the row `deleting`, nothing of it on the share: 1 is found done, 2 follows.
  *   2 settle  one transaction: quota, glance metadata, row, events.
  *

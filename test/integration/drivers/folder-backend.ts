@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { volumeNameId, type Snapshot, type Volume } from '../../../src/domain/rows.ts';
+import type { AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
 import { createDriver } from '../../../src/drivers/registry.ts';
 import type { RemoteFsOptions } from '../../../src/drivers/remotefs/settings.ts';
 import type {
@@ -46,18 +47,26 @@ export class FolderBackend {
     this.driver = driver as FolderBackend['driver'];
   }
 
-  static async start(options: Partial<RemoteFsOptions> = {}): Promise<FolderBackend> {
+  static async start(
+    options: Partial<RemoteFsOptions> = {},
+    assisted: AssistedSnapshots = noNova,
+  ): Promise<FolderBackend> {
     const dir = join(await makeTempDir(), 'share');
     mkdirSync(dir);
-    return this.on(dir, options);
+    return this.on(dir, options, assisted);
   }
 
   /** Another replica on the same folder has its own helper. */
-  static async on(dir: string, options: Partial<RemoteFsOptions> = {}): Promise<FolderBackend> {
+  static async on(
+    dir: string,
+    options: Partial<RemoteFsOptions> = {},
+    assisted: AssistedSnapshots = noNova,
+  ): Promise<FolderBackend> {
     const driver = createDriver('cinder_volume_aa.drivers.FolderDriver', {
       name: 'test',
       options: { ...defaults, nasSharePath: dir, ...options },
       stateDir: dir,
+      assisted,
       clock: new BootClock(),
       log: silentLogger,
       helperEntry: join(await buildOnce(), 'src/share-helper-entry.js'),
@@ -200,6 +209,11 @@ function qemuIo(format: string, path: string, command: string): void {
   const output = execFileSync('qemu-io', ['-f', format, '-c', command, path], { encoding: 'utf8' });
   if (output.includes('Pattern verification failed')) throw new Error(`${path}: ${command}: ${output}`);
 }
+
+const noNova: AssistedSnapshots = {
+  createSnapshot: () => Promise.reject(new Error('no Nova')),
+  removeSnapshot: () => Promise.reject(new Error('no Nova')),
+};
 
 export const defaults: RemoteFsOptions = {
   volumeBackendName: 'test',

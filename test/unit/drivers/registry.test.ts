@@ -7,6 +7,7 @@ const given = {
   name: 'b',
   options: defaults,
   stateDir: '/nowhere',
+  assisted: { createSnapshot: () => Promise.resolve(), removeSnapshot: () => Promise.resolve() },
   clock: { nowMs: () => 0 },
   log: silentLogger,
   helperEntry: '/nowhere/helper.js',

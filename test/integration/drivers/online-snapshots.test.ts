@@ -1,0 +1,310 @@
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonObject } from '../../../src/domain/json.ts';
+import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
+import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
+import type { Delegation } from '../../../src/drivers/volume-driver.ts';
+import { AppError } from '../../../src/kernel/errors.ts';
+import { OpenStackError } from '../../../src/openstack/openstack-error.ts';
+import { eventually } from '../../support/poll.ts';
+import { leaveOut } from '../../support/programs.ts';
+import { FolderBackend } from './folder-backend.ts';
+
+/**
+ * Nova with a hypervisor, as far as its snapshots are seen from here: it changes the chain with qemu-img and says so in
+ * the snapshot's row. `faults` decides what becomes of the next request instead.
+ */
+class StandInNova implements AssistedSnapshots {
+  backend: FolderBackend | undefined;
+  readonly asked: (AssistedCreation | AssistedRemoval)[] = [];
+  readonly faults: ('refuses' | 'fails' | 'answer lost' | 'request lost')[] = [];
+
+  createSnapshot(asked: AssistedCreation): Promise<void> {
+    return this.#take(asked, 'creating', 'error', () => undefined);
+  }
+
+  removeSnapshot(asked: AssistedRemoval): Promise<void> {
+    return this.#take(asked, 'deleting', 'error_deleting', () => this.#merge(asked));
+  }
+
+  #take(asked: AssistedCreation | AssistedRemoval, at: string, failed: string, work: () => void): Promise<void> {
+    this.asked.push(asked);
+    const fault = this.faults.shift();
+    if (fault === 'refuses') return Promise.reject(new OpenStackError('HTTP 400', { status: 400, outcome: 'failed' }));
+    const lost = new OpenStackError('no answer', { outcome: 'unknown' });
+    if (fault === 'request lost') return Promise.reject(lost);
+    if (fault === 'fails') {
+      this.#sign(asked.snapshotId, failed);
+    } else {
+      work();
+      this.#sign(asked.snapshotId, at);
+    }
+    return fault === 'answer lost' ? Promise.reject(lost) : Promise.resolve();
+  }
+
+  #merge({ volumeId, fileToMerge, mergeTarget }: AssistedRemoval): void {
+    const dir = this.backend?.dir ?? '';
+    const top = this.backend?.active({ id: volumeId } as Volume) ?? '';
+    if (mergeTarget === null) {
+      const below = fileToMerge === null ? ['-b', ''] : ['-b', fileToMerge, '-F', formatOf(fileToMerge)];
+      execFileSync('qemu-img', ['rebase', '-f', 'qcow2', ...below, top], { cwd: dir });
+      return;
+    }
+    execFileSync('qemu-img', ['commit', '-d', '-f', 'qcow2', fileToMerge ?? ''], { cwd: dir });
+    const above = this.backend?.files().find((name) => backingOf(dir, name) === fileToMerge);
+    const rebase = ['rebase', '-u', '-f', 'qcow2', '-b', mergeTarget, '-F', formatOf(mergeTarget), above ?? ''];
+    execFileSync('qemu-img', rebase, { cwd: dir });
+  }
+
+  #sign(snapshotId: string, status: string): void {
+    const row = this.backend?.rows.get(snapshotId);
+    if (row !== undefined) this.backend?.rows.set(snapshotId, { ...row, status, progress: '90%' });
+  }
+}
+
+const formatOf = (name: string): string => (name.includes('.') ? 'qcow2' : 'raw');
+
+function backingOf(dir: string, name: string): string | undefined {
+  if (!name.includes('.') || name.endsWith('.info')) return undefined;
+  const text = execFileSync('qemu-img', ['info', '-U', '--output=json', name], { cwd: dir, encoding: 'utf8' });
+  return (JSON.parse(text) as { 'backing-filename'?: string })['backing-filename'];
+}
+
+/** The locks that a process holds, as the kernel tells them. */
+function locksOf(pid: number | undefined): string {
+  const dir = `/proc/${pid ?? 0}/fdinfo`;
+  return readdirSync(dir)
+    .map((fd) => readFileSync(`${dir}/${fd}`, 'utf8'))
+    .join('');
+}
+
+/** One journal entry: what is noted outlives its owners. */
+class Entry implements Delegation {
+  readonly notes = new Map<string, JsonObject>();
+  readonly #backend: FolderBackend;
+  constructor(backend: FolderBackend) {
+    this.#backend = backend;
+  }
+  asked(snapshotId: string): JsonObject | undefined {
+    return this.notes.get(snapshotId);
+  }
+  ask(snapshotId: string, what: JsonObject): Promise<void> {
+    this.notes.set(snapshotId, what);
+    const row = this.#backend.rows.get(snapshotId);
+    if (row !== undefined) this.#backend.rows.set(snapshotId, { ...row, progress: '0%' });
+    return Promise.resolve();
+  }
+  wait<T>(wait: () => Promise<T>): Promise<T> {
+    return wait();
+  }
+}
+
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volume', () => {
+  const nova = new StandInNova();
+  const guests: ChildProcess[] = [];
+  let backend: FolderBackend;
+  beforeAll(async () => {
+    backend = await FolderBackend.start({}, nova);
+    nova.backend = backend;
+  });
+  afterAll(async () => {
+    for (const guest of guests) guest.kill('SIGKILL');
+    await backend.stop();
+  });
+
+  const attached = async (): Promise<Volume> => ({
+    ...(await backend.available()),
+    status: 'in-use',
+    attach_status: 'attached',
+  });
+  const create = async (volume: Volume, row = backend.snapshotRow(volume), entry = new Entry(backend)) => {
+    const update = await backend.driver.snapshots.create(row, volume, backend.work({ delegation: entry }));
+    const made: Snapshot = { ...row, status: 'available', progress: '100%' };
+    backend.rows.set(row.id, made);
+    return { made, update };
+  };
+  const remove = async (snapshot: Snapshot, volume: Volume, entry = new Entry(backend)) => {
+    const doomed = { ...snapshot, status: 'deleting' };
+    backend.rows.set(snapshot.id, doomed);
+    const update = await backend.driver.snapshots.remove(doomed, volume, backend.work({ delegation: entry }));
+    backend.rows.delete(snapshot.id);
+    return update;
+  };
+  /** Has the image open as a running guest has. */
+  const openAs = async (file: string): Promise<ChildProcess> => {
+    const guest = spawn('qemu-io', ['-f', formatOf(file), backend.path(file)], { stdio: ['pipe', 'ignore', 'ignore'] });
+    guests.push(guest);
+    await eventually(() => expect(locksOf(guest.pid)).toContain('OFDLCK'));
+    return guest;
+  };
+
+  it('are made and removed by Nova in any order, and each shows what it showed', async () => {
+    for (const order of [
+      [0, 2, 1],
+      [1, 2, 0],
+    ]) {
+      const volume = await attached();
+      const snapshots: Snapshot[] = [];
+      for (const byte of [1, 2, 3]) {
+        backend.write(volume, 0, 65536, byte);
+        backend.write(volume, byte * 131072, 65536, byte);
+        const { made, update } = await create(volume);
+        expect(update).toEqual({
+          activeFile: `volume-${volume.id}.${made.id}`,
+          adminMetadata: { base_format: 'raw', format: 'qcow2' },
+        });
+        snapshots.push(made);
+      }
+      backend.write(volume, 0, 65536, 4);
+      const left = new Set([0, 1, 2]);
+      for (const index of order) {
+        const doomed = snapshots[index];
+        if (doomed === undefined) throw new Error('no snapshot');
+        await remove(doomed, volume);
+        left.delete(index);
+        for (const kept of left) {
+          const file = backend.info(volume)[snapshots[kept]?.id ?? ''] ?? '';
+          const backing = backingOf(backend.dir, file) ?? '';
+          backend.expectBytes(backing, formatOf(backing) as 'raw' | 'qcow2', 0, 65536, kept + 1);
+        }
+        const active = backend.active(volume);
+        backend.expectBytes(active, 'qcow2', 0, 65536, 4);
+        for (const byte of [1, 2, 3]) backend.expectBytes(active, 'qcow2', byte * 131072, 65536, byte);
+      }
+      const active = backend.active(volume);
+      expect(backend.info(volume)).toEqual({ active });
+      expect(
+        backend
+          .files()
+          .filter((name) => name.includes(volume.id))
+          .sort(),
+      ).toEqual([active, `volume-${volume.id}.info`].sort());
+    }
+  }, 120_000);
+
+  it('leave the volume as it was where Nova refuses or fails', async () => {
+    for (const fault of ['refuses', 'fails'] as const) {
+      const volume = await attached();
+      nova.faults.push(fault);
+      await expect(create(volume)).rejects.toMatchObject({ outcome: 'failed' });
+      expect(backend.active(volume)).toBe(`volume-${volume.id}`);
+      expect(backend.files().filter((name) => name.includes(`${volume.id}.`) && !name.endsWith('.info'))).toEqual([]);
+      const { made } = await create(volume);
+      nova.faults.push(fault);
+      await expect(remove(made, volume)).rejects.toMatchObject({ outcome: 'failed' });
+      expect(backend.info(volume)).toMatchObject({
+        active: `volume-${volume.id}.${made.id}`,
+        [made.id]: expect.anything() as string,
+      });
+    }
+  });
+
+  it('keep an overlay that the guest writes to, even if Nova says that it has failed', async () => {
+    const volume = await attached();
+    const row = backend.snapshotRow(volume);
+    const overlay = `volume-${volume.id}.${row.id}`;
+    const entry = new Entry(backend);
+    nova.faults.push('request lost');
+    const stopped = new AbortController();
+    const work = backend.work({ delegation: entry, signal: stopped.signal });
+    const waiting = backend.driver.snapshots.create(row, volume, work);
+    const given = expect(waiting).rejects.toThrow('stopped');
+    await eventually(() => expect(entry.notes.size).toBe(1));
+    stopped.abort(new Error('stopped'));
+    await given;
+    const guest = await openAs(overlay);
+    backend.rows.set(row.id, { ...row, status: 'error', progress: '90%' });
+    await expect(create(volume, { ...row, status: 'error' }, entry)).rejects.toMatchObject({ outcome: 'failed' });
+    expect(backend.active(volume)).toBe(overlay);
+    guest.kill('SIGKILL');
+  });
+
+  it('are asked for once: a successor waits for the sign of what its predecessor asked for', async () => {
+    const volume = await attached();
+    const row = backend.snapshotRow(volume);
+    const entry = new Entry(backend);
+    const before = nova.asked.length;
+    nova.faults.push('answer lost');
+    const dies = new DiesWaiting(entry);
+    await expect(backend.driver.snapshots.create(row, volume, backend.work({ delegation: dies }))).rejects.toThrow(
+      'died',
+    );
+    await create(volume, row, entry);
+    expect(nova.asked.length - before).toBe(1);
+    expect(backend.active(volume)).toBe(`volume-${volume.id}.${row.id}`);
+  });
+
+  it('end as they should where the volume was detached after Nova had merged', async () => {
+    for (const index of [0, 1]) {
+      const volume = await attached();
+      backend.write(volume, 0, 65536, 1);
+      const first = (await create(volume)).made;
+      backend.write(volume, 0, 65536, 2);
+      const second = (await create(volume)).made;
+      backend.write(volume, 65536, 65536, 3);
+      const doomed = [first, second][index] ?? first;
+      const kept = [second, first][index] ?? first;
+      const entry = new Entry(backend);
+      backend.rows.set(doomed.id, { ...doomed, status: 'deleting' });
+      const dies = backend.work({ delegation: new DiesWaiting(entry) });
+      await expect(backend.driver.snapshots.remove({ ...doomed, status: 'deleting' }, volume, dies)).rejects.toThrow(
+        'died',
+      );
+      await remove(doomed, { ...volume, status: 'available', attach_status: 'detached' }, entry);
+      const backing = backingOf(backend.dir, backend.info(volume)[kept.id] ?? '') ?? '';
+      backend.expectBytes(backing, formatOf(backing) as 'raw' | 'qcow2', 0, 65536, index === 0 ? 2 : 1);
+      backend.expectBytes(backend.active(volume), 'qcow2', 0, 65536, 2);
+      backend.expectBytes(backend.active(volume), 'qcow2', 65536, 65536, 3);
+    }
+  });
+
+  it('do not take an earlier failure for the sign of a new request', async () => {
+    const volume = await attached();
+    const { made } = await create(volume);
+    nova.faults.push('fails');
+    await expect(remove(made, volume)).rejects.toMatchObject({ outcome: 'failed' });
+    const entry = new Entry(backend);
+    await remove({ ...made, progress: '90%' }, volume, entry);
+    expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}.${made.id}` });
+  });
+
+  it('that the guest never came to use are dropped without Nova', async () => {
+    const volume = await attached();
+    const { made } = await create(volume);
+    const guest = await openAs(`volume-${volume.id}`);
+    const before = nova.asked.length;
+    await remove(made, volume);
+    guest.kill('SIGKILL');
+    expect(nova.asked.length).toBe(before);
+    expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
+  });
+
+  it('are refused to a call, which nobody could carry on', async () => {
+    const volume = await attached();
+    const refused = backend.driver.snapshots.create(backend.snapshotRow(volume), volume, backend.work());
+    await expect(refused).rejects.toMatchObject({ outcome: 'not-started' });
+    expect(backend.files()).not.toContain(`volume-${volume.id}.info`);
+  });
+});
+
+/** An owner that dies as soon as it waits: what it asked for is noted and sent. */
+class DiesWaiting implements Delegation {
+  readonly #entry: Entry;
+  constructor(entry: Entry) {
+    this.#entry = entry;
+  }
+  asked(snapshotId: string): JsonObject | undefined {
+    return this.#entry.asked(snapshotId);
+  }
+  ask(snapshotId: string, what: JsonObject): Promise<void> {
+    return this.#entry.ask(snapshotId, what);
+  }
+  wait<T>(): Promise<T> {
+    return Promise.reject(new Died('died', { outcome: 'unknown' }));
+  }
+}
+
+class Died extends AppError {
+  readonly code = 'DIED';
+}
