@@ -71,7 +71,8 @@ export class FakeDriver implements VolumeDriver {
     create: (snapshot: Snapshot, volume: Volume) =>
       this.#step('snapshots.create', snapshot.id, [volume.id], () => {
         this.files.set(snapshot.id, `snapshot of ${volume.id}`);
-        return { provider_id: 'made', adminMetadata: { format: 'qcow2' } };
+        const online = volume.attach_status === 'attached' ? { activeFile: `overlay ${snapshot.id}` } : {};
+        return { provider_id: 'made', adminMetadata: { format: 'qcow2' }, ...online };
       }),
     remove: (snapshot: Snapshot, volume: Volume) =>
       this.#step('snapshots.remove', snapshot.id, [volume.id], () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
-import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
+import type { Snapshot, Volume, VolumeAttachment } from '../../../../src/domain/rows.ts';
 import { SNAPSHOT, SNAPSHOT_2, SOURCE, goldType, madeVolume, snapshotRow } from './rows.ts';
 import { World, type WorldOptions } from './world.ts';
 
@@ -100,6 +100,44 @@ describe('create_snapshot', () => {
     const at = await world(creating, {}, { ready: false }).carry('create_snapshot', request);
     expect(row(at)?.status).toBe('error');
     expect(at.db.tables.messages).toMatchObject([{ action_id: '009', detail_id: '002' }]);
+  });
+
+  const attached = { status: 'in-use', attach_status: 'attached' };
+
+  test('of an attached volume tells its connections which file the guest opens now', async () => {
+    const at = world(creating, attached);
+    const told = '{"export": "a:/b", "name": "volume", "format": "raw"}';
+    const attachment = { volume_id: SOURCE, deleted: false } as VolumeAttachment;
+    at.db.tables.attachments['one'] = { ...attachment, id: 'one', connection_info: told };
+    at.db.tables.attachments['two'] = { ...attachment, id: 'two', connection_info: null };
+    await at.carry('create_snapshot', request);
+    expect(row(at)?.status).toBe('available');
+    const { one, two } = at.db.tables.attachments;
+    expect(JSON.parse(one?.connection_info ?? '')).toEqual({
+      ...{ export: 'a:/b', name: `overlay ${SNAPSHOT}`, format: 'qcow2' },
+    });
+    expect(two?.connection_info).toBeNull();
+  });
+
+  test('is run again where Nova wrote its error and the owner died: the chain must be put right', async () => {
+    const at = world({ ...creating, status: 'error' }, attached);
+    at.driver.fails.set('snapshots.create', new CinderError('RemoteFSException', {}));
+    await at.carry('create_snapshot', request);
+    expect(at.driver.calls).toHaveLength(1);
+    expect(row(at)?.status).toBe('error');
+    expect(at.db.tables.messages).toMatchObject([{ action_id: '009', detail_id: '013' }]);
+  });
+
+  test('ends in error where Nova writes that before it does', async () => {
+    const at = world(creating, attached);
+    at.driver.fails.set('snapshots.create', new CinderError('RemoteFSException', {}));
+    at.driver.hook = (name, when) => {
+      if (name !== 'driver.snapshots.create' || when !== 'before') return;
+      at.db.tables.snapshots[SNAPSHOT] = snapshotRow({ ...creating, status: 'error' });
+    };
+    await at.carry('create_snapshot', request);
+    expect(row(at)?.status).toBe('error');
+    expect(at.db.tables.messages).toHaveLength(1);
   });
 
   test('writes nothing over a status that somebody else set meanwhile', async () => {
