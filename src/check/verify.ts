@@ -18,7 +18,7 @@ export interface Difference {
   readonly problem: string;
 }
 
-/** Everything that must agree, read while nothing is under way. */
+/** Everything that must agree. */
 export interface Evidence {
   readonly volumes: readonly Volume[];
   readonly snapshots: readonly Snapshot[];
@@ -33,18 +33,26 @@ export interface Evidence {
   readonly quota: Readonly<Record<string, number>>;
   /** Whether the gigabytes of snapshots count. */
   readonly snapshotsUseGigabytes: boolean;
+  /** Requests may be under way: what is not at rest is left alone, with its files. Else it counts as stuck. */
+  readonly live?: boolean;
 }
+
+/** The statuses in which a volume's files are whole. */
+const atRest = new Set(['available', 'in-use', 'reserved', 'attaching', 'detaching']);
 
 /** Compares every row with every file and every chain; an empty list: they agree. Touches nothing. */
 export function verify(evidence: Evidence): readonly Difference[] {
-  const { volumes, snapshots } = evidence;
+  const { volumes, snapshots, live = false } = evidence;
+  const snapshotsOf = byVolume(snapshots);
   const used = new Map(evidence.shares.map((share) => [share, new Set<string>()]));
   const ofVolumes = volumes.flatMap((volume) => {
     const share = evidence.shares.find(({ location }) => location === volume.provider_location);
-    const own = snapshots.filter(({ volume_id }) => volume_id === volume.id);
-    return checkVolume(volume, own, share, share && used.get(share), evidence.volumeName);
+    const own = snapshotsOf.get(volume.id) ?? [];
+    if (live && !atRest.has(volume.status ?? '')) return leaveAlone(volume, share, share && used.get(share), evidence);
+    return checkVolume(volume, own, share, share && used.get(share), evidence);
   });
-  const ofSnapshots = snapshots.flatMap((snapshot) => stuckRow(`snapshot ${snapshot.id}`, snapshot.status));
+  const judged = live ? [] : snapshots;
+  const ofSnapshots = judged.flatMap((snapshot) => stuckRow(`snapshot ${snapshot.id}`, snapshot.status));
   return [
     ...ofVolumes,
     ...ofSnapshots,
@@ -55,17 +63,27 @@ export function verify(evidence: Evidence): readonly Difference[] {
   ];
 }
 
+function byVolume(snapshots: readonly Snapshot[]): ReadonlyMap<string, readonly Snapshot[]> {
+  const found = new Map<string, Snapshot[]>();
+  for (const snapshot of snapshots) {
+    const own = found.get(snapshot.volume_id);
+    if (own === undefined) found.set(snapshot.volume_id, [snapshot]);
+    else own.push(snapshot);
+  }
+  return found;
+}
+
 function checkVolume(
   volume: Volume,
   snapshots: readonly Snapshot[],
   share: ShareContent | undefined,
   used: Set<string> | undefined,
-  volumeName: Evidence['volumeName'],
+  { volumeName, live = false }: Evidence,
 ): readonly Difference[] {
   const subject = `volume ${volume.id}`;
   const base = volumeName(volumeNameId(volume));
   if (share !== undefined && used !== undefined) markUsed(share, base, used);
-  if (volume.status !== 'available' && volume.status !== 'in-use') return stuckRow(subject, volume.status);
+  if (!live && volume.status !== 'available' && volume.status !== 'in-use') return stuckRow(subject, volume.status);
   const lost = (problem: string): Difference => ({ kind: 'lost', subject, problem });
   if (share === undefined) return [lost(`lies on ${volume.provider_location ?? 'no share'}, which is not known`)];
   const info = share.infos.get(base) ?? {};
@@ -73,11 +91,27 @@ function checkVolume(
   const chain = chainFrom(share.images, active);
   const found: Difference[] = chain.problems.map(lost);
   for (const file of chain.files) used?.add(file);
-  if (chain.files.at(-1) !== base && chain.problems.length === 0) {
-    found.push(lost(`has a chain that ends in ${chain.files.at(-1) ?? 'nothing'}, not in ${base}`));
+  const end = chain.files.at(-1) ?? 'nothing';
+  // Without its base where Nova has merged the oldest snapshot of an attached volume.
+  if (end !== base && !end.startsWith(`${base}.`) && chain.problems.length === 0) {
+    found.push(lost(`has a chain that ends in ${end}, not in ${base}`));
   }
   found.push(...checkSize(share.images.get(active), volume).map(lost));
   return [...found, ...checkSnapshots(snapshots, info, chain.files, subject)];
+}
+
+/** Its request decides what becomes of its files: none of them is left over, and none is missing yet. */
+function leaveAlone(
+  volume: Volume,
+  share: ShareContent | undefined,
+  used: Set<string> | undefined,
+  { volumeName }: Evidence,
+): readonly Difference[] {
+  const base = volumeName(volumeNameId(volume));
+  const isOwn = (name: string): boolean => name === base || name.startsWith(`${base}.`);
+  for (const name of share?.images.keys() ?? []) if (isOwn(name)) used?.add(name);
+  used?.add(`${base}.info`);
+  return [];
 }
 
 /** The volume's info file belongs to it; its other files must be in the chain or they are left over. */

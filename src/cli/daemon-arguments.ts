@@ -24,7 +24,7 @@ reads again what may change at run time.
   --version            print the version
   -h, --help           print this text
 
-Commands: dev, demo, volume, snapshot, service, requests, lock, adopt, db, config; "cinder-volume-aa COMMAND --help" explains each.
+Commands: dev, demo, volume, snapshot, service, requests, fsck, lock, adopt, db, config; "cinder-volume-aa COMMAND --help" explains each.
 Exit codes: 0 clean, 1 the start failed, 2 the command line is wrong, 3 differences were found.
 `;
 

@@ -5,6 +5,7 @@ import { addConfigCommands } from './config-commands.ts';
 import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addDevCommand } from './dev-command.ts';
+import { addFsckCommand } from './fsck-command.ts';
 import { addLockCommands } from './lock/lock-commands.ts';
 import { addRequestsCommands } from './requests-commands.ts';
 import { addServiceCommands } from './service-commands.ts';
@@ -40,6 +41,7 @@ function buildProgram(io: CommandIo, finish: Finish): Command {
   addServiceCommands(program, io, finish);
   addLockCommands(program, io, finish);
   addRequestsCommands(program, io, finish);
+  addFsckCommand(program, io, finish);
   addDbCommands(program, io, finish);
   addConfigCommands(program, io, finish);
   addAdoptCommand(program, io, finish);

@@ -45,6 +45,19 @@ const chain: Files = {
 const chained = { volumes: [volume('a')], snapshots: [snapshot('s1', 'a'), snapshot('s2', 'a')] };
 
 describe('verify', () => {
+  it('is content with a chain whose base Nova has merged into the file above', () => {
+    const merged = { images: { 'volume-a.s1': { ...raw(), format: 'qcow2' as const } } };
+    const infos = { 'volume-a': { active: 'volume-a.s1' } };
+    expect(verify(evidence({ volumes: [volume('a', { status: 'in-use' })] }, { ...merged, infos }))).toEqual([]);
+  });
+
+  it('leaves alone what is under way while services are at work, and no longer', () => {
+    const rows = { volumes: [volume('a', { status: 'deleting' })], snapshots: [snapshot('s1', 'a')] };
+    const files = { images: { 'volume-a.s1': delta('volume-a') }, infos: { 'volume-a': { active: 'volume-a.s1' } } };
+    expect(verify(evidence({ ...rows, live: true }, files))).toEqual([]);
+    expect(verify(evidence(rows, files)).map(({ kind }) => kind)).toContain('stuck');
+  });
+
   it('is content with what agrees', () => {
     const quota = { volumes: 1, snapshots: 2, gigabytes: 3 };
     expect(verify(evidence({ ...chained, quota }, chain))).toEqual([]);
