@@ -131,7 +131,7 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
     // The last file goes before the row that it belonged to.
     await eventually(async () => {
       const left = await fixture.sql<{ id: string }>('select id from volumes where deleted = false');
-      expect(left.map(({ id }) => id).sort()).toEqual([...ids].sort());
+      return left.length === ids.length && left.every(({ id }) => ids.includes(id));
     });
     const twice = await fixture.sql(`select 1 from aa_journal where method = 'migrate_volume' and claim > 1`);
     expect(twice.length).toBeGreaterThan(0);
