@@ -13,7 +13,7 @@ const adapters = ['coordination', 'db', 'rpc', 'drivers', 'openstack', 'images',
 const ports = [
   '^src/coordination/(coordinator|lock-names)[.]ts$',
   '^src/db/(database[.]ts$|ports/)',
-  '^src/drivers/(volume-driver|exec|qcow2-header)[.]ts$',
+  '^src/drivers/(volume-driver|assisted-snapshots|exec|qcow2-header)[.]ts$',
   '^src/rpc/(method|notifier)[.]ts$',
   '^src/images/image-service[.]ts$',
   '^src/images/inspect/',

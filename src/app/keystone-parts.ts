@@ -4,8 +4,7 @@ import { KeystoneSession } from '../openstack/keystone-session.ts';
 import { NovaCompute } from '../openstack/nova-compute.ts';
 
 /** Silence that is borne where no option says so. */
-const keystoneIdleMs = 60_000;
-const novaIdleMs = 60_000;
+const idleMs = 60_000;
 
 /** As `[service_user]`, if that has credentials, else as the user of `[keystone_authtoken]`. */
 export function createSession({ serviceUser, keystoneAuthtoken }: Settings): KeystoneSession | null {
@@ -20,10 +19,9 @@ export function createSession({ serviceUser, keystoneAuthtoken }: Settings): Key
 export function createNova(settings: Settings): NovaCompute {
   const { nova } = settings;
   const session = nova.authType === null ? createSession(settings) : sessionOf('nova', nova);
-  const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = nova;
   const region = nova.regionName ?? settings.keystoneAuthtoken.regionName;
   return new NovaCompute({
-    http: new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? novaIdleMs),
+    http: clientOf(nova),
     session,
     endpoint: { type: 'compute', name: null, interface: nova.interface, region },
   });
@@ -31,7 +29,10 @@ export function createNova(settings: Settings): NovaCompute {
 
 function sessionOf(section: string, user: Settings['keystoneAuthtoken']): KeystoneSession | null {
   if (user.authType === null && user.authUrl === null) return null;
+  return new KeystoneSession(clientOf(user), section, user);
+}
+
+function clientOf(user: Settings['keystoneAuthtoken']): HttpClient {
   const { cafile: caFile, certfile: certFile, keyfile: keyFile, insecure, timeoutMs } = user;
-  const http = new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? keystoneIdleMs);
-  return new KeystoneSession(http, section, user);
+  return new HttpClient({ caFile, certFile, keyFile, insecure }, timeoutMs ?? idleMs);
 }

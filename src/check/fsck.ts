@@ -2,6 +2,7 @@ import type { SnapshotRepository, VolumeRepository } from '../db/ports/resources
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import { backendOf } from '../domain/host.ts';
 import { delay } from '../kernel/abort.ts';
+import { everyRow } from '../kernel/pages.ts';
 import { readShare } from './share-content.ts';
 import { verify, type Difference } from './verify.ts';
 
@@ -44,9 +45,9 @@ async function look({ db, names, shares, volumeNameTemplate }: FsckScene): Promi
   // Also other services' volumes that lie on these shares: their files are nobody's left-overs.
   const concerns = ({ host, cluster_name, provider_location }: Volume): boolean =>
     locations.has(provider_location ?? '') || names.includes(backendOf(cluster_name ?? host ?? ''));
-  const volumes = (await all<Volume>((page) => db.volumes.list(page))).filter(concerns);
+  const volumes = (await everyRow<Volume>(pageSize, (page) => db.volumes.list(page))).filter(concerns);
   const ids = new Set(volumes.map(({ id }) => id));
-  const snapshots = (await all<Snapshot>((page) => db.snapshots.list(page))).filter(({ volume_id }) =>
+  const snapshots = (await everyRow<Snapshot>(pageSize, (page) => db.snapshots.list(page))).filter(({ volume_id }) =>
     ids.has(volume_id),
   );
   return verify({
@@ -54,16 +55,4 @@ async function look({ db, names, shares, volumeNameTemplate }: FsckScene): Promi
     volumeName: (id) => volumeNameTemplate.replace('%s', () => id),
     snapshotsUseGigabytes: false,
   });
-}
-
-async function all<Row extends { readonly id: string }>(
-  list: (page: { readonly limit: number; readonly after?: string }) => Promise<readonly Row[]>,
-): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (;;) {
-    const last = rows.at(-1);
-    const page = await list({ limit: pageSize, ...(last !== undefined && { after: last.id }) });
-    rows.push(...page);
-    if (page.length < pageSize) return rows;
-  }
 }

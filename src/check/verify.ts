@@ -48,7 +48,10 @@ export function verify(evidence: Evidence): readonly Difference[] {
   const ofVolumes = volumes.flatMap((volume) => {
     const share = evidence.shares.find(({ location }) => location === volume.provider_location);
     const own = snapshotsOf.get(volume.id) ?? [];
-    if (live && !atRest.has(volume.status ?? '')) return leaveAlone(volume, share, share && used.get(share), evidence);
+    if (live && !atRest.has(volume.status ?? '')) {
+      leaveAlone(volume, share, share && used.get(share), evidence);
+      return [];
+    }
     return checkVolume(volume, own, share, share && used.get(share), evidence);
   });
   const judged = live ? [] : snapshots;
@@ -106,12 +109,11 @@ function leaveAlone(
   share: ShareContent | undefined,
   used: Set<string> | undefined,
   { volumeName }: Evidence,
-): readonly Difference[] {
+): void {
   const base = volumeName(volumeNameId(volume));
   const isOwn = (name: string): boolean => name === base || name.startsWith(`${base}.`);
   for (const name of share?.images.keys() ?? []) if (isOwn(name)) used?.add(name);
   used?.add(`${base}.info`);
-  return [];
 }
 
 /** The volume's info file belongs to it; its other files must be in the chain or they are left over. */

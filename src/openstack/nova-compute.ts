@@ -1,4 +1,6 @@
 import type { JsonObject } from '../domain/json.ts';
+import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../drivers/assisted-snapshots.ts';
+import type { Compute, Swap } from '../volume/compute.ts';
 import type { HttpClient } from './http-client.ts';
 import type { KeystoneSession } from './keystone-session.ts';
 import { OpenStackError } from './openstack-error.ts';
@@ -11,26 +13,6 @@ export interface NovaOptions {
   readonly endpoint: EndpointQuery;
 }
 
-/** The volume `to` is to take the place of `from` in a server. */
-export interface VolumeSwap {
-  readonly serverId: string;
-  readonly from: string;
-  readonly to: string;
-}
-
-export interface SnapshotCreation {
-  readonly volumeId: string;
-  readonly snapshotId: string;
-  readonly newFile: string;
-}
-
-export interface SnapshotRemoval {
-  readonly volumeId: string;
-  readonly snapshotId: string;
-  readonly fileToMerge: string | null;
-  readonly mergeTarget: string | null;
-}
-
 const assisted = '/os-assisted-volume-snapshots';
 
 /**
@@ -38,24 +20,24 @@ const assisted = '/os-assisted-volume-snapshots';
  *
  * @throws OpenStackError: `failed` where Nova has refused, `unknown` where it may be under way all the same
  */
-export class NovaCompute {
+export class NovaCompute implements Compute, AssistedSnapshots {
   readonly #options: NovaOptions;
 
   constructor(options: NovaOptions) {
     this.#options = options;
   }
 
-  swapVolume({ serverId, from, to }: VolumeSwap, signal: AbortSignal): Promise<void> {
+  swapVolume({ serverId, from, to }: Swap, signal: AbortSignal): Promise<void> {
     const path = `/servers/${encodeURIComponent(serverId)}/os-volume_attachments/${encodeURIComponent(from)}`;
     return this.#ask('PUT', path, signal, { volumeAttachment: { volumeId: to } });
   }
 
-  createSnapshot({ volumeId, snapshotId, newFile }: SnapshotCreation, signal: AbortSignal): Promise<void> {
+  createSnapshot({ volumeId, snapshotId, newFile }: AssistedCreation, signal: AbortSignal): Promise<void> {
     const create_info = { snapshot_id: snapshotId, type: 'qcow2', new_file: newFile };
     return this.#ask('POST', assisted, signal, { snapshot: { volume_id: volumeId, create_info } });
   }
 
-  removeSnapshot(asked: SnapshotRemoval, signal: AbortSignal): Promise<void> {
+  removeSnapshot(asked: AssistedRemoval, signal: AbortSignal): Promise<void> {
     const { volumeId, snapshotId, fileToMerge, mergeTarget } = asked;
     const info = { volume_id: volumeId, type: 'qcow2', file_to_merge: fileToMerge, merge_target_file: mergeTarget };
     const query = new URLSearchParams({ delete_info: JSON.stringify(info) });

@@ -5,10 +5,10 @@ import { migratedFrom } from '../domain/migration.ts';
 import type { Volume } from '../domain/rows.ts';
 import { assertMove } from '../domain/status.ts';
 import { isPastReturn } from './migration-handover.ts';
-import { changed, deletion, giveUpTarget } from './migration-target.ts';
+import { deletion, giveUpTarget } from './migration-target.ts';
 import type { OperationPorts, Scope, Settlement } from './operation.ts';
 import { liesOn } from './ownership.ts';
-import { NotSettledError } from './row-moves.ts';
+import { changed, NotSettledError } from './row-moves.ts';
 
 /*
  * How a migration ends in the rows of the volume and of its target: for migrate_volume, retype and

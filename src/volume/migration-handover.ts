@@ -3,9 +3,10 @@ import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { MigrationAbility } from '../drivers/volume-driver.ts';
 import { messageOf } from '../kernel/errors.ts';
-import { changed, failed } from './migration-target.ts';
+import { failed, swapPlaces } from './migration-target.ts';
 import type { OperationPorts, Scope } from './operation.ts';
 import { PeerRefusal } from './peers.ts';
+import { changed } from './row-moves.ts';
 
 /*
  * The volume's data go over to the other backend, and then its row. The point of no return is that the volume's row
@@ -100,15 +101,7 @@ async function ask(volume: Volume, target: Volume, scope: Scope, { peers, object
 
 /** What the other service would have written after it had renamed the file. */
 async function takeOver(volume: Volume, target: Volume, scope: Scope): Promise<void> {
-  const there = { provider_location: volume.provider_location, _name_id: volume._name_id };
-  const here = { provider_location: target.provider_location, _name_id: null };
-  await scope.save(async (db) => {
-    const expected = { provider_location: target.provider_location, _name_id: target._name_id };
-    const written =
-      (await db.volumes.update(volume.id, { ...here, migration_status: 'completing' }, there)) +
-      (await db.volumes.update(target.id, there, expected));
-    if (written < 2) throw changed(volume);
-  });
+  await scope.save((db) => swapPlaces(db, volume, target, null, { migration_status: 'completing' }));
 }
 
 /**

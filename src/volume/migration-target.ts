@@ -1,5 +1,6 @@
 import type { Repositories } from '../db/database.ts';
 import type { OutboxMessage } from '../db/ports/custody.ts';
+import type { Changes } from '../db/ports/resources.ts';
 import { derivedUuid } from '../domain/derived-uuid.ts';
 import { CinderError } from '../domain/exceptions.ts';
 import { backendOf } from '../domain/host.ts';
@@ -9,7 +10,7 @@ import { delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
 import type { OperationPorts, Scope } from './operation.ts';
 import { queueOf } from './peers.ts';
-import { NotSettledError } from './row-moves.ts';
+import { changed } from './row-moves.ts';
 
 /*
  * The row that a volume migrates into, and the other backend's making of it.
@@ -95,12 +96,24 @@ export function deletion(row: Volume, { wire }: Scope, { messages, objects }: Op
   return messages.cast(wire.context, queueOf(row), 'delete_volume', '3.0', args);
 }
 
-export function failed(reason: string): CinderError {
-  return new CinderError('VolumeMigrationFailed', { reason }, { outcome: 'failed' });
+/** The volume's row leads to the target's data, under this name, and the target's to the volume's: both, or an error. */
+export async function swapPlaces(
+  db: Repositories,
+  volume: Volume,
+  target: Volume,
+  nameId: string | null,
+  also: Changes<Volume> = {},
+): Promise<void> {
+  const there = { provider_location: volume.provider_location, _name_id: volume._name_id };
+  const here = { provider_location: target.provider_location, _name_id: target._name_id };
+  const moved = { provider_location: target.provider_location, _name_id: nameId, ...also };
+  const written =
+    (await db.volumes.update(volume.id, moved, there)) + (await db.volumes.update(target.id, there, here));
+  if (written < 2) throw changed(volume);
 }
 
-export function changed({ id }: Volume): NotSettledError {
-  return new NotSettledError(`volume ${id} was changed by somebody else`);
+export function failed(reason: string): CinderError {
+  return new CinderError('VolumeMigrationFailed', { reason }, { outcome: 'failed' });
 }
 
 function creation(row: Volume, { wire }: Scope, { messages, objects }: OperationPorts): OutboxMessage {

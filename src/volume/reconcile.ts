@@ -3,6 +3,7 @@ import type { VolumeFilter } from '../db/ports/resources.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { Loop } from '../kernel/loop.ts';
+import { pages, type Page } from '../kernel/pages.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
 import { waitsToBeMade } from './lost-creation.ts';
@@ -91,10 +92,7 @@ export class Reconciler implements Component {
     backend: string,
     look: { carried: Set<string>; signal: AbortSignal },
   ): Promise<void> {
-    let after: string | undefined;
-    do {
-      look.signal.throwIfAborted();
-      const rows = await this.#rows(order, backend, after);
+    for await (const rows of pages(pageSize, (page) => this.#rows(order, backend, page, look.signal))) {
       const lost = rows.filter(({ id }) => !look.carried.has(`${order.type} ${id}`));
       const entries: NewEntry[] = [];
       for (const row of lost) {
@@ -103,8 +101,7 @@ export class Reconciler implements Component {
         look.carried.add(`${order.type} ${row.id}`);
       }
       await this.#journal(entries);
-      after = rows.length < pageSize ? undefined : rows.at(-1)?.id;
-    } while (after !== undefined);
+    }
   }
 
   async #journal(entries: readonly NewEntry[]): Promise<void> {
@@ -117,15 +114,16 @@ export class Reconciler implements Component {
   #rows(
     { type, status }: LostRequest,
     backend: string,
-    after: string | undefined,
+    page: Page,
+    signal: AbortSignal,
   ): Promise<readonly (Volume | Snapshot)[]> {
+    signal.throwIfAborted();
     const { db, timings } = this.#options;
     const filter: VolumeFilter = {
       backend,
       statuses: [status],
       olderThanMs: timings.reconcileOlderThanMs,
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
+      ...page,
     };
     return type === 'Volume' ? db.volumes.list(filter) : db.snapshots.list(filter);
   }

@@ -14,6 +14,10 @@ export class NotSettledError extends AppError {
   }
 }
 
+export function changed({ id }: Pick<Volume, 'id'>): NotSettledError {
+  return new NotSettledError(`volume ${id} was changed by somebody else`);
+}
+
 /**
  * Writes the volume's new status if the row still has the status and the host that `volume` was read with; else throws
  * `NotSettledError`, which rolls the settlement back. `asked`: the status that the request stands for, where that is

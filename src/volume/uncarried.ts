@@ -1,6 +1,6 @@
 import type { Repositories } from '../db/database.ts';
-import type { VolumeFilter } from '../db/ports/resources.ts';
 import type { Snapshot, Timestamp, Volume } from '../domain/rows.ts';
+import { everyRow } from '../kernel/pages.ts';
 import { waitsToBeMade } from './lost-creation.ts';
 
 /*
@@ -138,8 +138,10 @@ export async function findUncarried(
   db: Pick<Repositories, 'volumes' | 'snapshots' | 'workers'>,
   look: UncarriedLook,
 ): Promise<readonly Uncarried[]> {
-  const volumes = await everyRow(look, Object.keys(VOLUMES), (filter) => db.volumes.list(filter));
-  const snapshots = await everyRow(look, Object.keys(SNAPSHOTS), (filter) => db.snapshots.list(filter));
+  const { backend, olderThanMs } = look;
+  const waiting = (statuses: object) => ({ backend, olderThanMs, statuses: Object.keys(statuses) });
+  const volumes = await everyRow(pageSize, (page) => db.volumes.list({ ...waiting(VOLUMES), ...page }));
+  const snapshots = await everyRow(pageSize, (page) => db.snapshots.list({ ...waiting(SNAPSHOTS), ...page }));
   const isLeft = (type: Uncarried['type'], { id }: { readonly id: string }): boolean =>
     !look.carried.has(`${type} ${id}`);
   const left = snapshots.filter((row) => isLeft('Snapshot', row));
@@ -167,23 +169,3 @@ function told(type: Uncarried['type'], row: Volume | Snapshot, { reason, command
 }
 
 const pageSize = 200;
-
-async function everyRow<Row extends { readonly id: string }>(
-  { backend, olderThanMs }: UncarriedLook,
-  statuses: readonly string[],
-  list: (filter: VolumeFilter) => Promise<readonly Row[]>,
-): Promise<readonly Row[]> {
-  const rows: Row[] = [];
-  for (let after: string | undefined; ;) {
-    const page = await list({
-      backend,
-      statuses,
-      olderThanMs,
-      limit: pageSize,
-      ...(after === undefined ? {} : { after }),
-    });
-    rows.push(...page);
-    if (page.length < pageSize) return rows;
-    after = page.at(-1)?.id;
-  }
-}

@@ -14,7 +14,8 @@ import { bootSource } from './operations/volume-source.ts';
 import type { VolumeSource } from './operations/volume-source.ts';
 import { ownHost } from './ownership.ts';
 import type { RowLooks } from './row-looks.ts';
-import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
+import { changed, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
+import { volumeLocks } from './volume-locks.ts';
 
 /*
  * How a volume comes to be, on the backend and in its row: for create_volume, and for a group that is made from another.
@@ -39,7 +40,7 @@ export async function sourceLocks(
     const chain = (await rows.snapshot(snapshotId))?.volume_id;
     return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
   }
-  return sourceId === null ? [] : [lockNames.deleteVolume(sourceId), ...backend.driver.locksForVolume(sourceId)];
+  return sourceId === null ? [] : volumeLocks(sourceId, backend);
 }
 
 /**
@@ -54,7 +55,7 @@ export async function place(volume: Volume, scope: Scope, ports: OperationPorts)
   const placed = { host, provider_location };
   const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
   if ((await scope.saveVolume(volume.id, placed, expected)) === 0) {
-    throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+    throw changed(volume);
   }
   return { ...volume, ...placed };
 }

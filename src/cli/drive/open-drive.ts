@@ -3,6 +3,7 @@ import type { Config } from '../../config/load.ts';
 import type { Database } from '../../db/database.ts';
 import type { Snapshot, Volume, VolumeType } from '../../domain/rows.ts';
 import { InvalidInputError } from '../../kernel/errors.ts';
+import { everyRow } from '../../kernel/pages.ts';
 import { openCaller } from './open-caller.ts';
 import { openDatabaseOf, refuseForeignDatabase } from './open-rows.ts';
 import { VolumeRequests, type NewVolume, type Owner } from './requests.ts';
@@ -52,8 +53,8 @@ export async function openDrive(config: Config, { bypassApi, signal }: DriveOpti
       target: (backend) => targetOf(config, db, backend),
       volumeType: (name = config.settings.service.defaultVolumeType) => typeNamed(db, name),
       sizeOf: (from) => sizeOf(db, from),
-      volumes: () => everything((after) => db.volumes.list(page(after))),
-      snapshots: () => everything((after) => db.snapshots.list(page(after))),
+      volumes: () => everyRow(pageLength, (page) => db.volumes.list(page)),
+      snapshots: () => everyRow(pageLength, (page) => db.snapshots.list(page)),
       close: async () => {
         await caller.close();
         await rows.close();
@@ -87,18 +88,3 @@ async function sizeOf(db: Database, from: NewVolume['from']): Promise<number> {
 }
 
 const pageLength = 500;
-
-function page(after: string | undefined): { limit: number; after?: string } {
-  return { limit: pageLength, ...(after === undefined ? {} : { after }) };
-}
-
-async function everything<T extends { readonly id: string }>(
-  list: (after: string | undefined) => Promise<readonly T[]>,
-): Promise<readonly T[]> {
-  const all: T[] = [];
-  for (;;) {
-    const some = await list(all.at(-1)?.id);
-    all.push(...some);
-    if (some.length < pageLength) return all;
-  }
-}

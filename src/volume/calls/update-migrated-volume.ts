@@ -1,13 +1,14 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import { targetOf } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { CallScope } from '../call-custody.ts';
 import { Id, NullableText } from '../operations/arguments.ts';
 import type { CallContext, RpcCall } from '../rpc-service.ts';
-import { NotSettledError, mergeAdminMetadata } from '../row-moves.ts';
+import { swapPlaces } from '../migration-target.ts';
+import { mergeAdminMetadata } from '../row-moves.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { requireReady, volumeHere } from './call-parts.ts';
 
 /*
@@ -38,8 +39,7 @@ export const updateMigratedVolume: RpcCall<typeof Args> = {
   async run(args, context) {
     const { id } = args.new_volume;
     requireReady(context.ports);
-    const names = [lockNames.deleteVolume(id), ...context.ports.backend.driver.locksForVolume(id)];
-    await context.locked(names, (scope) => update(args, scope, context));
+    await context.locked(volumeLocks(id, context.ports.backend), (scope) => update(args, scope, context));
     return null;
   },
 };
@@ -57,13 +57,8 @@ async function update(args: Args, scope: CallScope, { ports }: CallContext): Pro
   // Upstream's rule: the name of a file that a host may have open stays.
   const rename = args.volume_status === 'available' && volume.provider_location !== target.provider_location;
   const { nameId, update: found } = await migration.arrive({ volume, target, rename }, scope.work);
-  const here = { provider_location: target.provider_location, _name_id: nameId === volume.id ? null : nameId };
-  const there = { provider_location: volume.provider_location, _name_id: volume._name_id };
   await scope.save(async (db) => {
-    const before = { provider_location: target.provider_location, _name_id: target._name_id };
-    const written =
-      (await db.volumes.update(volume.id, here, there)) + (await db.volumes.update(target.id, there, before));
-    if (written < 2) throw new NotSettledError(`volume ${volume.id} or ${target.id} was changed by somebody else`);
+    await swapPlaces(db, volume, target, nameId === volume.id ? null : nameId);
     await mergeAdminMetadata(db, target.id, found);
   });
 }

@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
 import type { Repositories } from '../../db/database.ts';
 import { now } from '../../db/ports/resources.ts';
@@ -18,6 +17,7 @@ import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
 import { finishVolume, isRemoved, make, place, placeOf, sourceLocks } from '../volume-making.ts';
 import type { MadeVolume } from '../volume-making.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Flag } from './arguments.ts';
 import { RequestSpec, bootSource, imageLocks, sourceOf } from './volume-source.ts';
 import type { VolumeSource } from './volume-source.ts';
@@ -80,7 +80,7 @@ export const createVolume: Operation<typeof Args, State, MadeVolume> = {
   workerStatus: 'creating',
   locks: async ({ volume: { id }, request_spec: spec }, ports, rows) => {
     const volume = await rows.volume(id);
-    const own = [lockNames.deleteVolume(id), ...ports.backend.driver.locksForVolume(id)];
+    const own = volumeLocks(id, ports.backend);
     const ofSource = await sourceLocks(volume, ports.backend, rows);
     return [...own, ...ofSource, ...(await imageLocks(volume, spec, ports, rows))];
   },

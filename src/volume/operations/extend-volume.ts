@@ -1,10 +1,10 @@
 import { Type } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import type { Operation, OperationPorts, Scope } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import { loadExtending, settleGrown, settleNotGrown, type Growth } from '../volume-growth.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById } from './arguments.ts';
 
 /*
@@ -35,8 +35,7 @@ export const extendVolume: Operation<typeof Args, Growth, VolumeModelUpdate> = {
   name: 'extend_volume',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id } }, { backend }) =>
-    Promise.resolve([lockNames.deleteVolume(id), ...backend.driver.locksForVolume(id)]),
+  locks: ({ volume: { id } }, { backend }) => Promise.resolve(volumeLocks(id, backend)),
   async load({ volume: { id }, new_size, reservations }, _ports, rows) {
     const found = await loadExtending(id, rows);
     if ('nothingToDo' in found) return found;

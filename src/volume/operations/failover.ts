@@ -2,6 +2,7 @@ import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
 import { lockNames } from '../../coordination/lock-names.ts';
 import type { Service, Volume } from '../../domain/rows.ts';
+import { pages } from '../../kernel/pages.ts';
 import { finishFailover } from '../finish-failover.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
 import { NotSettledError } from '../row-moves.ts';
@@ -69,13 +70,8 @@ async function load(
 
 /** Step 1. */
 async function giveUpVolumes(scope: Scope, { db, backend }: OperationPorts): Promise<void> {
-  let after: string | undefined;
-  do {
-    const filter = { backend: backend.workOf, limit: PAGE, ...(after !== undefined && { after }) };
-    const volumes = await db.volumes.list(filter);
-    for (const volume of volumes) await giveUp(volume, scope);
-    after = volumes.length < PAGE ? undefined : volumes.at(-1)?.id;
-  } while (after !== undefined);
+  const all = pages(PAGE, (page) => db.volumes.list({ backend: backend.workOf, ...page }));
+  for await (const volumes of all) for (const volume of volumes) await giveUp(volume, scope);
 }
 
 async function giveUp({ id, status, replication_status }: Volume, scope: Scope): Promise<void> {

@@ -12,6 +12,7 @@ import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { NotSettledError, mergeAdminMetadata, moveSnapshot, moveVolume, splitUpdate } from '../row-moves.ts';
 import { isRemoved, place } from '../volume-making.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Flag } from './arguments.ts';
 
 /*
@@ -58,7 +59,7 @@ export const getBackupDevice: Operation<typeof Args, State, Device> = {
   args: Args,
   resource: ({ backup }) => ({ type: 'Backup', id: backup.id }),
   async locks({ backup: { id } }, { db, backend }, rows) {
-    const own = [lockNames.deleteVolume(temporaryId(id)), ...backend.driver.locksForVolume(temporaryId(id))];
+    const own = volumeLocks(temporaryId(id), backend);
     const backup = await db.backups.get(id);
     if (backup === null) return own;
     const { volume_id: volumeId, snapshot_id: snapshotId } = backup;

@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import { now } from '../../db/ports/resources.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Json } from '../../domain/json.ts';
@@ -12,7 +11,8 @@ import { liesOn } from '../ownership.ts';
 import { chargeWithinLimits, requireVolumeSize } from '../quota-charge.ts';
 import { gigabytes } from '../quota-deltas.ts';
 import type { RowLooks } from '../row-looks.ts';
-import { NotSettledError, mergeAdminMetadata, moveVolume, splitUpdate, typeNameOf } from '../row-moves.ts';
+import { changed, mergeAdminMetadata, moveVolume, splitUpdate, typeNameOf } from '../row-moves.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Reference } from './arguments.ts';
 
 /*
@@ -56,9 +56,9 @@ export const manageExisting: Operation<typeof Args, State, Taken> = {
   name: 'manage_existing',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id }, ref = null }, { backend: { driver } }) => {
-    const named = driver.manage?.locksFor(ref) ?? [];
-    return Promise.resolve([lockNames.deleteVolume(id), ...driver.locksForVolume(id), ...named]);
+  locks: ({ volume: { id }, ref = null }, { backend }) => {
+    const named = backend.driver.manage?.locksFor(ref) ?? [];
+    return Promise.resolve([...volumeLocks(id, backend), ...named]);
   },
   load,
   async run(state, scope, ports) {
@@ -105,8 +105,8 @@ async function charge(
   if (more === 0 && volume.provider_location === provider_location) return volume;
   await scope.save(async (db) => {
     if (projectId !== null) await requireVolumeSize(db, projectId, sizeGb);
-    const changed = await db.volumes.update(id, { size: sizeGb, provider_location }, { status, host, size });
-    if (changed === 0) throw new NotSettledError(`volume ${id} was changed by somebody else`);
+    const sized = { size: sizeGb, provider_location };
+    if ((await db.volumes.update(id, sized, { status, host, size })) === 0) throw changed(volume);
     if (projectId === null || more === 0) return;
     await chargeWithinLimits(db, { projectId, sizeGb, deltas: gigabytes(more, typeName) });
   });

@@ -1,5 +1,4 @@
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import { migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
@@ -9,6 +8,7 @@ import { failed } from '../migration-target.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { Completion } from './arguments.ts';
 
 /*
@@ -36,8 +36,7 @@ export const migrateVolumeCompletion: Operation<typeof Completion, State, null> 
   name: 'migrate_volume_completion',
   args: Completion,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id } }, { backend }) =>
-    Promise.resolve([lockNames.deleteVolume(id), ...backend.driver.locksForVolume(id)]),
+  locks: ({ volume: { id } }, { backend }) => Promise.resolve(volumeLocks(id, backend)),
   load,
   async run({ args, volume, target }, scope, ports) {
     if (isPastReturn(volume, scope)) return null;

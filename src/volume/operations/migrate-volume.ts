@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
 import { isOwnMigration, migrate, settleAsked, type Migrated } from '../migration.ts';
@@ -8,6 +7,7 @@ import { targetId } from '../migration-target.ts';
 import type { NothingToDo, Operation, OperationPorts, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Destination, Flag } from './arguments.ts';
 
 /*
@@ -33,8 +33,7 @@ export const migrateVolume: Operation<typeof Args, State, Migrated> = {
   name: 'migrate_volume',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id } }, { backend }) =>
-    Promise.resolve([lockNames.deleteVolume(id), ...backend.driver.locksForVolume(id)]),
+  locks: ({ volume: { id } }, { backend }) => Promise.resolve(volumeLocks(id, backend)),
   load,
   run({ args, volume }, scope, ports) {
     const { host, cluster_name = null } = args.host;

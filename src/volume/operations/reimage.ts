@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { VolumeTarget } from '../../domain/status.ts';
@@ -10,8 +9,9 @@ import { glanceValues, imageAbility, withImage, writeImage } from '../image-volu
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
-import { NotSettledError, mergeAdminMetadata, moveVolume } from '../row-moves.ts';
+import { changed, mergeAdminMetadata, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Id } from './arguments.ts';
 
 /*
@@ -55,8 +55,7 @@ export const reimage: Operation<typeof Args, State, Reimaged> = {
   name: 'reimage',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id } }, { backend }) =>
-    Promise.resolve([lockNames.deleteVolume(id), ...backend.driver.locksForVolume(id)]),
+  locks: ({ volume: { id } }, { backend }) => Promise.resolve(volumeLocks(id, backend)),
   load,
   async run({ args, volume }, scope, ports) {
     if (!liesOn(ports.backend, volume)) throw refuse(`Volume ${volume.id} does not lie on ${ports.backend.workOf}.`);
@@ -85,7 +84,7 @@ async function settle(
   ports: OperationPorts,
 ): Promise<Settlement> {
   const row = await ports.db.volumes.get(volume.id);
-  if (row?.status !== 'downloading') throw new NotSettledError(`volume ${volume.id} was changed by somebody else`);
+  if (row?.status !== 'downloading') throw changed(volume);
   return result.ok ? settleDone(row, result.value) : settleFailed(row, toCinderError(result.error), scope, ports);
 }
 

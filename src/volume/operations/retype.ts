@@ -1,6 +1,5 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { lockNames } from '../../coordination/lock-names.ts';
 import type { Repositories } from '../../db/database.ts';
 import type { OutboxMessage } from '../../db/ports/custody.ts';
 import { CinderError } from '../../domain/exceptions.ts';
@@ -16,6 +15,7 @@ import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { moveVolume } from '../row-moves.ts';
 import { diffTypes, type TypeDiff } from '../volume-type-diff.ts';
+import { volumeLocks } from '../volume-locks.ts';
 import { ById, Destination, Id, NullableText } from './arguments.ts';
 
 /*
@@ -66,8 +66,7 @@ export const retype: Operation<typeof Args, State, Retyped> = {
   name: 'retype',
   args: Args,
   resource: ({ volume }) => ({ type: 'Volume', id: volume.id }),
-  locks: ({ volume: { id } }, { backend }) =>
-    Promise.resolve([lockNames.deleteVolume(id), ...backend.driver.locksForVolume(id)]),
+  locks: ({ volume: { id } }, { backend }) => Promise.resolve(volumeLocks(id, backend)),
   load,
   run,
   settle,

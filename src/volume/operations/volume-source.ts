@@ -12,6 +12,7 @@ import type { ImageSource } from '../image-volume.ts';
 import type { OperationPorts } from '../operation.ts';
 import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
+import { volumeLocks } from '../volume-locks.ts';
 
 const Text = Type.Optional(Type.Union([Type.String(), Type.Null()]));
 
@@ -103,9 +104,8 @@ export async function imageLocks(
   const hasSource = volume.snapshot_id !== null || volume.source_volid !== null;
   if (hasSource || !mayUseCache(ports, volume)) return [];
   const kept = await keptImage(volume, imageId, rows);
-  const { driver } = ports.backend;
-  if (kept !== null) return [lockNames.deleteVolume(kept.volume.id), ...driver.locksForVolume(kept.volume.id)];
-  return [lockNames.image(imageId), ...driver.locksForVolume(keptVolumeId(volume.id, imageId))];
+  if (kept !== null) return volumeLocks(kept.volume.id, ports.backend);
+  return [lockNames.image(imageId), ...ports.backend.driver.locksForVolume(keptVolumeId(volume.id, imageId))];
 }
 
 /** A source on another backend is out of this driver's reach; the scheduler may choose better. */

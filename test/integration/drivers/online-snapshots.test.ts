@@ -1,75 +1,14 @@
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
-import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
 import type { Delegation } from '../../../src/drivers/volume-driver.ts';
 import { AppError } from '../../../src/kernel/errors.ts';
-import { OpenStackError } from '../../../src/openstack/openstack-error.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
-
-/**
- * Nova with a hypervisor, as far as its snapshots are seen from here: it changes the chain with qemu-img and says so in
- * the snapshot's row. `faults` decides what becomes of the next request instead.
- */
-class StandInNova implements AssistedSnapshots {
-  backend: FolderBackend | undefined;
-  readonly asked: (AssistedCreation | AssistedRemoval)[] = [];
-  readonly faults: ('refuses' | 'fails' | 'answer lost' | 'request lost')[] = [];
-
-  createSnapshot(asked: AssistedCreation): Promise<void> {
-    return this.#take(asked, 'creating', 'error', () => undefined);
-  }
-
-  removeSnapshot(asked: AssistedRemoval): Promise<void> {
-    return this.#take(asked, 'deleting', 'error_deleting', () => this.#merge(asked));
-  }
-
-  #take(asked: AssistedCreation | AssistedRemoval, at: string, failed: string, work: () => void): Promise<void> {
-    this.asked.push(asked);
-    const fault = this.faults.shift();
-    if (fault === 'refuses') return Promise.reject(new OpenStackError('HTTP 400', { status: 400, outcome: 'failed' }));
-    const lost = new OpenStackError('no answer', { outcome: 'unknown' });
-    if (fault === 'request lost') return Promise.reject(lost);
-    if (fault === 'fails') {
-      this.#sign(asked.snapshotId, failed);
-    } else {
-      work();
-      this.#sign(asked.snapshotId, at);
-    }
-    return fault === 'answer lost' ? Promise.reject(lost) : Promise.resolve();
-  }
-
-  #merge({ volumeId, fileToMerge, mergeTarget }: AssistedRemoval): void {
-    const dir = this.backend?.dir ?? '';
-    const top = this.backend?.active({ id: volumeId } as Volume) ?? '';
-    if (mergeTarget === null) {
-      const below = fileToMerge === null ? ['-b', ''] : ['-b', fileToMerge, '-F', formatOf(fileToMerge)];
-      execFileSync('qemu-img', ['rebase', '-f', 'qcow2', ...below, top], { cwd: dir });
-      return;
-    }
-    execFileSync('qemu-img', ['commit', '-d', '-f', 'qcow2', fileToMerge ?? ''], { cwd: dir });
-    const above = this.backend?.files().find((name) => backingOf(dir, name) === fileToMerge);
-    const rebase = ['rebase', '-u', '-f', 'qcow2', '-b', mergeTarget, '-F', formatOf(mergeTarget), above ?? ''];
-    execFileSync('qemu-img', rebase, { cwd: dir });
-  }
-
-  #sign(snapshotId: string, status: string): void {
-    const row = this.backend?.rows.get(snapshotId);
-    if (row !== undefined) this.backend?.rows.set(snapshotId, { ...row, status, progress: '90%' });
-  }
-}
-
-const formatOf = (name: string): string => (name.includes('.') ? 'qcow2' : 'raw');
-
-function backingOf(dir: string, name: string): string | undefined {
-  if (!name.includes('.') || name.endsWith('.info')) return undefined;
-  const text = execFileSync('qemu-img', ['info', '-U', '--output=json', name], { cwd: dir, encoding: 'utf8' });
-  return (JSON.parse(text) as { 'backing-filename'?: string })['backing-filename'];
-}
+import { backingOf, formatOf, StandInNova } from './stand-in-nova.ts';
 
 /** The locks that a process holds, as the kernel tells them. */
 function locksOf(pid: number | undefined): string {
