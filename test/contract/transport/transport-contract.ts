@@ -6,8 +6,8 @@ import { eventually } from '../../support/poll.ts';
 /** What a transport's own test file provides. */
 export interface TransportHarness {
   connect(): Promise<Transport>;
-  /** Cuts all connections, as a broker's restart does. */
-  disconnectAll(): Promise<void>;
+  /** Cuts all connections, as a broker's restart does, until the one that `isCut` speaks of is among them. */
+  disconnectAll(isCut: () => boolean): Promise<void>;
   stop(): Promise<void>;
   /** Fanout queues stay when their reader closes: they are shared, or have a name to come back to. */
   readonly fanoutsStay?: boolean;
@@ -195,7 +195,7 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
       const inbox = await new Inbox(transport, [topicQueue(queue), { kind: 'fanout', topic, name: fanout }]).ready();
       await send(transport, queue, 'held');
       const [held] = await inbox.receive(1);
-      await harness.disconnectAll();
+      await harness.disconnectAll(() => held?.lost.aborted === true);
       await eventually(() => held?.lost.aborted, { what: 'the loss of the delivery' });
       // Without an error: the broker has it back already.
       held?.ack();

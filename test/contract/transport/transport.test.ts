@@ -46,9 +46,10 @@ for (const [kind, changed] of Object.entries(kinds)) {
       fanoutsStay: options.useQueueManager || options.rabbitStreamFanout,
       connect: () =>
         Promise.resolve(createTransport({ url: url.replace('amqp:', 'rabbit:'), options, log: silentLogger })),
-      disconnectAll: async () => {
-        // The management interface shows a new connection only after a while.
-        await eventually(async () => (await admin.closeConnections(vhost)) > 0, { what: 'a connection to cut' });
+      disconnectAll: async (isCut) => {
+        // The management interface shows a new connection only after a while, and others of the vhost before it.
+        const cut = async (): Promise<boolean> => isCut() || ((await admin.closeConnections(vhost)) > 0 && isCut());
+        await eventually(cut, { everyMs: 200, timeoutMs: 20_000, what: 'the cut of the connection' });
       },
       stop: () => Promise.resolve(),
     };
