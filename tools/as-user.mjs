@@ -1,6 +1,16 @@
 // Runs vitest once more as a user that is not root, for the files that are marked for it by their names.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, chownSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -59,8 +69,32 @@ function grant(capabilities) {
   return [`--inh-caps=${list}`, `--ambient-caps=${list}`];
 }
 
-/** Whether the user can read the checkout and run this node: not so in a folder that only root may enter. */
-export function userCanRead(root) {
+/** What a run of the tests does not need, and what would be large. */
+const leftBehind = ['.git', 'dist-bench', 'dist-chaos'];
+
+/**
+ * Hands `work` a checkout and a node that the user can read, and returns what it returns: the given ones, or copies of
+ * them where only root may enter their folder, as below /root.
+ */
+export function readableByUser(root, work) {
+  if (userCanRead(root)) return work({ root, node: process.execPath });
+  const copy = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-readable-'));
+  const node = join(copy, 'node');
+  const checkout = join(copy, 'checkout');
+  try {
+    console.log(`only root may read ${root} or run ${process.execPath}: copying them to ${copy}`);
+    copyFileSync(process.execPath, node);
+    for (const entry of readdirSync(root).filter((name) => !leftBehind.includes(name)))
+      cpSync(join(root, entry), join(checkout, entry), { recursive: true, verbatimSymlinks: true });
+    spawnSync('chmod', ['-R', 'a+rX', copy], { stdio: 'inherit' });
+    return work({ root: checkout, node });
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+/** Whether the user can read the checkout and run this node. */
+function userCanRead(root) {
   const become = [`--reuid=${uid}`, `--regid=${uid}`, '--clear-groups', '--'];
   const probe = ['-e', 'require("node:fs").readdirSync(process.argv[1])', root];
   return spawnSync('setpriv', [...become, process.execPath, ...probe], { cwd: '/', stdio: 'ignore' }).status === 0;
