@@ -38,7 +38,6 @@ export function createBackendUnit(name: string, around: BackendSurroundings): Ba
   const identity = identityOf(name, service, options, { rpcVersion: around.rpcVersion });
   return new BackendUnit({
     name,
-    pool: options.volumeBackendName ?? 'Generic_NFS',
     driver,
     registration: new Registration(db, identity, log),
     reportIntervalMs: service.reportIntervalMs,

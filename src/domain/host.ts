@@ -24,11 +24,6 @@ export function backendOf(text: string): string {
   return text.split('#')[0] ?? text;
 }
 
-/** The pool's name, or undefined where the string names none. */
-export function poolOf(text: string): string | undefined {
-  return parseHost(text).pool;
-}
-
 /** Whether two host strings mean the same backend, whatever their pools. */
 export function sameBackend(one: string, other: string): boolean {
   return backendOf(one) === backendOf(other);

@@ -16,8 +16,6 @@ import type { Registration } from './registration.ts';
 export interface BackendUnitOptions {
   /** The section's name in cinder.conf. */
   readonly name: string;
-  /** Of the driver's only pool: `volume_backend_name`. */
-  readonly pool: string;
   readonly driver: VolumeDriver;
   readonly registration: Registration;
   /** Its `ready` must be this unit's; hence a function. */
@@ -42,7 +40,6 @@ export class BackendUnit implements Backend, Component {
   readonly host: string;
   readonly cluster: string | null;
   readonly workOf: string;
-  readonly pool: string;
   readonly driver: VolumeDriver;
   readonly #options: BackendUnitOptions;
   readonly #driverStart: DriverStart;
@@ -54,12 +51,11 @@ export class BackendUnit implements Backend, Component {
   #life: Promise<void> | undefined;
 
   constructor(options: BackendUnitOptions) {
-    const { name, pool, driver, registration, reporter, log } = options;
+    const { name, driver, registration, reporter, log } = options;
     this.name = name;
     this.host = registration.identity.host;
     this.cluster = registration.identity.clusterName;
     this.workOf = this.cluster ?? this.host;
-    this.pool = pool;
     this.driver = driver;
     this.#options = options;
     const ready = (): boolean => this.ready();

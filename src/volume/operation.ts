@@ -26,7 +26,6 @@ export interface Backend {
   readonly cluster: string | null;
   /** `cluster ?? host`: whose work this is; the journal's `backend`. */
   readonly workOf: string;
-  readonly pool: string;
   readonly driver: VolumeDriver;
   /** Whether the driver's set-up succeeded. */
   ready(): boolean;

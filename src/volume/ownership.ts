@@ -1,7 +1,13 @@
 import { CinderError } from '../domain/exceptions.ts';
-import { poolOf, sameBackend } from '../domain/host.ts';
+import { sameBackend } from '../domain/host.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Backend, OperationPorts } from './operation.ts';
+
+/*
+ * In a cluster a row's `host` says which backend, never which member: it stays what the scheduler wrote, which goes by
+ * the first member that it has seen. Python's members write their own into what they create, though not into what they
+ * take in (manage_existing): where each member says another, the `host` that a volume had does not come back with it.
+ */
 
 /** A volume or a group. */
 type Placed = Pick<Volume, 'host' | 'cluster_name'>;
@@ -13,12 +19,6 @@ type Placed = Pick<Volume, 'host' | 'cluster_name'>;
 export function liesOn(backend: Pick<Backend, 'host' | 'cluster'>, placed: Placed): boolean {
   if (placed.host === null && placed.cluster_name === null) return true;
   return isHere(placed.host, backend.host) || isHere(placed.cluster_name, backend.cluster);
-}
-
-/** Its host as this replica writes it: another member of the cluster may have been the scheduler's choice. */
-export function ownHost(backend: Backend, { host }: Placed): string {
-  if (host !== null && sameBackend(host, backend.host)) return host;
-  return `${backend.host}#${(host === null ? undefined : poolOf(host)) ?? backend.pool}`;
 }
 
 /** The snapshot's volume, if it is there and here: on another backend a driver would find nothing and call it done. */

@@ -12,7 +12,6 @@ import type { FromImage, ImageSource } from './image-volume.ts';
 import type { Backend, OperationPorts, Scope } from './operation.ts';
 import { bootSource } from './operations/volume-source.ts';
 import type { VolumeSource } from './operations/volume-source.ts';
-import { ownHost } from './ownership.ts';
 import type { RowLooks } from './row-looks.ts';
 import { changed, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
 import { volumeLocks } from './volume-locks.ts';
@@ -44,15 +43,12 @@ export async function sourceLocks(
 }
 
 /**
- * Chooses a share and writes it, with our host, into the row: only then may a file exist. A place that the row has is
- * kept. The row as it is afterwards.
+ * Chooses a share and writes it into the row: only then may a file exist. A place that the row has is kept. The row as
+ * it is afterwards.
  */
 export async function place(volume: Volume, scope: Scope, ports: OperationPorts): Promise<Volume> {
-  const host = ownHost(ports.backend, volume);
-  const known = placeOf(volume, ports.backend);
-  const provider_location = known ?? (await chooseLocation(volume, scope, ports));
-  if (known !== null && volume.host === host) return volume;
-  const placed = { host, provider_location };
+  if (placeOf(volume, ports.backend) !== null) return volume;
+  const placed = { provider_location: await chooseLocation(volume, scope, ports) };
   const expected = { status: volume.status, host: volume.host, provider_location: volume.provider_location };
   if ((await scope.saveVolume(volume.id, placed, expected)) === 0) {
     throw changed(volume);

@@ -11,7 +11,7 @@ import { groupEvents } from '../group-notifications.ts';
 import { sourceRefusal } from '../group-source.ts';
 import { wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn, ownHost } from '../ownership.ts';
+import { liesOn } from '../ownership.ts';
 import { moveGroup, moveVolume } from '../row-moves.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { finishVolume, make, place, sourceLocks } from '../volume-making.ts';
@@ -116,7 +116,7 @@ async function settle(state: State, result: Result<MadeAll>, scope: Scope, ports
       detail: refusal,
       apply: async (db) => {
         for (const { id } of members) {
-          // As it is now: a place and a host may have been written.
+          // As it is now: a place may have been written.
           const row = await db.volumes.get(id);
           if (row?.status === 'creating') await moveVolume(db, row, 'error');
         }
@@ -136,7 +136,7 @@ async function settle(state: State, result: Result<MadeAll>, scope: Scope, ports
       for (const made of there) {
         await finishVolume(db, made.volume, made, ports.backend, { created_at: now, ...inherited(made.source) });
       }
-      await moveGroup(db, group, 'available', { created_at: now, host: ownHost(ports.backend, group) });
+      await moveGroup(db, group, 'available', { created_at: now });
     },
     outbox: await groupEvents(ports, scope.context, [start, end]),
     after: () => ports.backend.capabilitiesChanged(),

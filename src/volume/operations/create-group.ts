@@ -9,7 +9,7 @@ import { volumesOf } from '../group-members.ts';
 import { groupEvents } from '../group-notifications.ts';
 import { wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn, ownHost } from '../ownership.ts';
+import { liesOn } from '../ownership.ts';
 import { moveGroup } from '../row-moves.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { ById } from './arguments.ts';
@@ -21,7 +21,7 @@ import { ById } from './arguments.ts';
  *
  * Custody: there is one step. A successor finds `creating` and settles, or finds it settled.
  *
- *   1 settle  one transaction: `available` and created_at, our host where we are one of a cluster, events.
+ *   1 settle  one transaction: `available` and created_at, events.
  *
  * A definite failure (no driver, a type that no driver of ours serves): `error`.
  */
@@ -79,7 +79,7 @@ async function settle(
   return {
     outcome: 'done',
     detail: null,
-    apply: (db) => moveGroup(db, group, 'available', { created_at: now, host: ownHost(ports.backend, group) }),
+    apply: (db) => moveGroup(db, group, 'available', { created_at: now }),
     outbox: await groupEvents(ports, context, [start, { suffix: 'create.end', group: ended, members }]),
   };
 }

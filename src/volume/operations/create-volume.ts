@@ -34,8 +34,8 @@ import type { VolumeSource } from './volume-source.ts';
  * Custody: what a successor finds if the owner ends before, and what it does.
  *
  *   before 1  `creating`, no provider_location: nothing is on a share. It begins anew.
- *   1 place   choose a share, write provider_location and our host. Only then may a file exist, so the row always
- *             names the place of whatever an owner made. (The place in a migration's target is its source's, copied by
+ *   1 place   choose a share, write provider_location. Only then may a file exist, so the row always names the
+ *             place of whatever an owner made. (The place in a migration's target is its source's, copied by
  *             Python, unless it is one of our shares.)
  *   before 2  provider_location is set: it keeps that place, does not choose again.
  *   2 make    driver.create / clone.create at that place. A complete file is success; what an owner left unfinished

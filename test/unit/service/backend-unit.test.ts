@@ -31,7 +31,6 @@ describe('backend unit', () => {
     const identity = identityOf(name, settings, { backendHost: null, backendAvailabilityZone: null });
     const unit = new BackendUnit({
       name,
-      pool: name,
       driver: of.driver,
       registration: new Registration(tables.database, identity, log),
       reporter: () => reporter as unknown as CapabilityReporter,

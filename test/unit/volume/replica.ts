@@ -269,6 +269,6 @@ const codec: DoorOptions['codec'] = {
 
 function ports(db: FakeDatabase, ready: () => boolean): OperationPorts {
   const service = { id: 1, uuid: 'u' };
-  const fake = { name: 'nfs', host: 'h@nfs', cluster: backend, workOf: backend, pool: 'pool', service };
+  const fake = { name: 'nfs', host: 'h@nfs', cluster: backend, workOf: backend, service };
   return { db, backend: { ...fake, ready } } as unknown as OperationPorts;
 }

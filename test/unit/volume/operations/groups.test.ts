@@ -42,10 +42,10 @@ describe('create_group', () => {
     });
   });
 
-  test('takes a group of its cluster to its own host', async () => {
+  test('makes a group of its cluster, whichever member its host names', async () => {
     const group = groups({ host: 'other@nfs1#gold', cluster_name: 'c@nfs1#gold' });
     const at = await world({ groups: group }, { cluster: 'c@nfs1' }).carry('create_group', request);
-    expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'available', host: 'ctl@nfs1#gold' });
+    expect(at.db.tables.groups[GROUP]).toMatchObject({ status: 'available', host: 'other@nfs1#gold' });
   });
 
   test.each([

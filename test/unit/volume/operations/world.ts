@@ -60,7 +60,6 @@ export class World {
       host: HOST,
       cluster: options.cluster ?? null,
       workOf: options.cluster ?? HOST,
-      pool: 'pool',
       driver: this.driver,
       ready: () => options.ready ?? true,
       service: { id: 7, uuid: 'service-uuid' },
