@@ -191,6 +191,12 @@ export interface Passage {
 
 export interface MigrationAbility {
   /**
+   * A migration carries what the volume shows, and has the rest deleted.
+   *
+   * @throws CinderError InvalidVolume where its files hold snapshots that have no row (any more)
+   */
+  requireNoSnapshots(volume: Volume, work: DriverWork): Promise<void>;
+  /**
    * Puts what the detached volume shows in the place of what the target's file holds, complete or not at all, in the
    * target's format. `renamed`: the file has the volume's name already.
    */

@@ -77,4 +77,5 @@ async function assertMovable(volume: Volume, scope: Scope, { db, backend }: Oper
     throw new CinderError('InvalidVolume', { reason: 'Volume must not have snapshots.' });
   }
   if (volume.encryption_key_id !== null) throw failed('encrypted volumes are not migrated by this service yet');
+  await backend.driver.migration.requireNoSnapshots(volume, scope.work);
 }

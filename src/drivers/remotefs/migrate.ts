@@ -1,5 +1,6 @@
 import { CinderError } from '../../domain/exceptions.ts';
 import { isJsonObject } from '../../domain/json.ts';
+import type { Volume } from '../../domain/rows.ts';
 import type { ImageFormat } from '../qemu-img.ts';
 import type { ImageFacts } from '../share/share-protocol.ts';
 import type { DriverWork, MigrationAbility, Passage } from '../volume-driver.ts';
@@ -8,17 +9,27 @@ import { sizeBytes } from './create-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireDetached, requireKnownSnapshots } from './preconditions.ts';
 import { isLocation } from './shares.ts';
-import { wholeChain, type Image } from './volume-chain.ts';
+import { infoOf, wholeChain, type Image } from './volume-chain.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 import { volumeFile } from './volume-names.ts';
 
 /** @param type os-brick's name for this kind of share: volumes migrate between shares of one kind */
 export function migrationAbility(parts: RemoteFsParts, type: string): MigrationAbility {
   return {
+    requireNoSnapshots: (volume, work) => requireNoSnapshots(parts, volume, work),
     copy: (passage, renamed, work) => copy(parts, type, passage, renamed, work),
     isRenamed: (passage, work) => isRenamed(parts, type, passage, work),
     arrive: (arrival, work) => arrive(parts, arrival, work),
   };
+}
+
+/** Of one with rows the caller knows; who let go of a snapshot wanted its data to stay. */
+async function requireNoSnapshots(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<void> {
+  const folder = await openFolder(parts, volume, work);
+  const ids = [...infoOf(await folder.look()).snapshots.keys()];
+  if (ids.length === 0) return;
+  const reason = `it has snapshots that were let go of (${ids.join(', ')}); take them in and delete them`;
+  throw new CinderError('InvalidVolume', { reason }, { outcome: 'not-started' });
 }
 
 /** Where the other service has made the target's file. */

@@ -117,6 +117,17 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('a volume that is copied to ano
     await expect(copying).rejects.toThrow(why);
   });
 
+  it('is refused up front while its files hold a snapshot that was let go of', async () => {
+    const volume = await backend.available();
+    const snapshot = await backend.snapshot(volume);
+    const requireNone = (): Promise<void> => backend.driver.migration.requireNoSnapshots(volume, backend.work());
+    backend.rows.delete(snapshot.id);
+    await expect(requireNone()).rejects.toMatchObject({ exception: 'InvalidVolume', outcome: 'not-started' });
+    await expect(requireNone()).rejects.toThrow(snapshot.id);
+    await backend.removeSnapshot(snapshot, volume);
+    await requireNone();
+  });
+
   it('goes to no other kind of backend, and not while it is attached', async () => {
     const way = await passage(await backend.available(), 'raw');
     const iscsi = { ...way, connection: { driver_volume_type: 'iscsi', data: {} } };

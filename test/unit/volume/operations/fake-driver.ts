@@ -29,6 +29,7 @@ type Step =
   | 'image.read'
   | 'extend'
   | 'revert'
+  | 'requireNoSnapshots'
   | 'copy'
   | 'arrive'
   | 'manage.find'
@@ -117,6 +118,7 @@ export class FakeDriver implements VolumeDriver {
   };
 
   readonly migration: MigrationAbility = {
+    requireNoSnapshots: ({ id }) => this.#step('requireNoSnapshots', id, [id], () => undefined),
     copy: ({ volume, target }, renamed) =>
       this.#step('copy', volume.id, [volume.id], () => {
         const content = this.files.get(volume.id) ?? 'nothing';

@@ -144,6 +144,14 @@ describe('migrate_volume', () => {
     expect([target(at), casts(at), at.peers.calls]).toEqual([undefined, [], []]);
   });
 
+  it('makes nothing where the files hold snapshots that have no row', async () => {
+    const at = world();
+    at.driver.fails.set('requireNoSnapshots', new CinderError('InvalidVolume', { reason: 'let go of' }));
+    await at.carry('migrate_volume', request);
+    expect(row(at)).toMatchObject({ ...back, migration_status: 'error' });
+    expect([target(at), casts(at), at.peers.calls]).toEqual([undefined, [], []]);
+  });
+
   it('says so where the driver is not ready', async () => {
     const at = await world({}, {}, false).carry('migrate_volume', request);
     expect(row(at)).toMatchObject({ ...back, migration_status: 'error' });
@@ -175,7 +183,8 @@ describe('migrate_volume', () => {
       expect(at.db.tables.entry).toMatchObject({ outcome: 'done', detail: `servers swap to ${TARGET}` });
       expect(row(at)).toMatchObject({ status: 'in-use', migration_status: 'migrating', provider_location: SHARE });
       expect(target(at)).toMatchObject({ status: 'available', migration_status: `target:${VOLUME}` });
-      expect([casts(at), at.peers.calls, at.driver.calls]).toEqual([[creation], [], []]);
+      expect([casts(at), at.peers.calls]).toEqual([[creation], []]);
+      expect(at.driver.calls).toEqual([`requireNoSnapshots ${VOLUME}`]);
     });
 
     it('never asks twice a server that has begun, whose answer got lost', async () => {
