@@ -18,6 +18,10 @@ export function databaseOptions({ database, service, activeActive }: Settings): 
     retryIntervalMs: database.retryIntervalMs,
     conflictRetries: database.dbMaxRetries,
     conflictRetryMaxMs: database.dbMaxRetryIntervalMs,
-    noSnapshotGbQuota: service.noSnapshotGbQuota,
+    quota: {
+      noSnapshotGbQuota: service.noSnapshotGbQuota,
+      useDefaultQuotaClass: service.useDefaultQuotaClass,
+      limits: { gigabytes: service.quotaGigabytes, per_volume_gigabytes: service.perVolumeSizeLimit },
+    },
   };
 }

@@ -21,7 +21,7 @@ const defaultRules: readonly Rule[] = [
     pattern: /^(osapi_|api_|quota_|wsgi_|volume_transfer_|tcp_keepalive|enable_v\d_api)|_api_class$/,
     names:
       'auth_strategy glance_core_properties public_endpoint use_forwarded_for resource_query_filters_file ' +
-      'query_volume_filters project_id_regex use_default_quota_class per_volume_size_limit until_refresh max_age ' +
+      'query_volume_filters project_id_regex until_refresh max_age ' +
       'client_socket_timeout default_availability_zone allow_availability_zone_fallback az_cache_duration ' +
       'snapshot_same_host cloned_volume_same_az enable_force_upload default_group_type compute_api_class ' +
       'os_region_name volume_usage_audit_period max_header_line reserved_image_namespaces',

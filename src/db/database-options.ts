@@ -1,5 +1,14 @@
 import { silentLogger, type Logger } from '../log/logger.ts';
 
+/** What counts, and the limits of whoever has none of his own: upstream's options of these names. */
+export interface QuotaRules {
+  readonly noSnapshotGbQuota: boolean;
+  /** Whether the limits of the class `default`, which the database has, go before `limits`. */
+  readonly useDefaultQuotaClass: boolean;
+  /** By resource, of those that are charged here; below zero: none. */
+  readonly limits: Readonly<Record<string, number>>;
+}
+
 /** Times in milliseconds. What is left out has oslo.db's default. */
 export interface DatabaseOptions {
   /** `[database] connection`: SQLAlchemy's URL. */
@@ -22,8 +31,7 @@ export interface DatabaseOptions {
   readonly idleTransactionMs?: number;
   /** What a node of a Galera cluster waits for beside what reads need (bits of `wsrep_sync_wait`). */
   readonly wsrepSyncWait?: number;
-  /** Upstream's `no_snapshot_gb_quota`. */
-  readonly noSnapshotGbQuota?: boolean;
+  readonly quota?: QuotaRules;
   /** False: the start neither makes our own tables nor asks whether Cinder's are there. */
   readonly prepareSchema?: boolean;
   readonly log?: Logger;
@@ -45,7 +53,11 @@ export const databaseDefaults = {
   statementTimeoutMs: 60_000,
   idleTransactionMs: 10_000,
   wsrepSyncWait: 0,
-  noSnapshotGbQuota: false,
+  quota: {
+    noSnapshotGbQuota: false,
+    useDefaultQuotaClass: true,
+    limits: { gigabytes: 1000, per_volume_gigabytes: -1 },
+  },
   prepareSchema: true,
   log: silentLogger,
 };

@@ -124,8 +124,7 @@ export class PoolDatabase implements Database {
   }
 
   #on(session: Session): Repositories {
-    const snapshotsTakeGigabytes = !this.#options.noSnapshotGbQuota;
-    return createRepositories(session, { names: this.#names, snapshotsTakeGigabytes });
+    return createRepositories(session, { names: this.#names, quota: this.#options.quota });
   }
 
   /** Only what says that the server is away; a statement that it refused shows that it is there. */

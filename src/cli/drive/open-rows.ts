@@ -1,4 +1,5 @@
 import type { Config } from '../../config/load.ts';
+import { databaseDefaults } from '../../db/database-options.ts';
 import type { Database } from '../../db/database.ts';
 import { openDatabase } from '../../db/open-database.ts';
 import {
@@ -24,7 +25,7 @@ export async function openDatabaseOf(config: Config, signal: AbortSignal): Promi
     url: urlOf(config),
     schema: activeActive.journalSchema,
     maxRetries: 0,
-    noSnapshotGbQuota: service.noSnapshotGbQuota,
+    quota: { ...databaseDefaults.quota, noSnapshotGbQuota: service.noSnapshotGbQuota },
     prepareSchema: false,
     log: silentLogger,
   });

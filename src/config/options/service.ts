@@ -84,6 +84,17 @@ export const serviceOptions = defineOptions('DEFAULT', {
   noSnapshotGbQuota: boolean('no_snapshot_gb_quota', false, {
     help: 'Whether the size of snapshots is left out of the gigabytes quota.',
   }),
+  quotaGigabytes: integer('quota_gigabytes', 1000, {
+    min: -1,
+    help: 'GiB that a project may have, unless a quota of its own or of the class default in the database says otherwise; -1: no limit. Here volumes and snapshots that are taken in are held to it.',
+  }),
+  perVolumeSizeLimit: integer('per_volume_size_limit', -1, {
+    min: -1,
+    help: 'GiB that one volume may have, unless a quota in the database (per_volume_gigabytes) says otherwise; -1: no limit. Here volumes that are taken in are held to it.',
+  }),
+  useDefaultQuotaClass: boolean('use_default_quota_class', true, {
+    help: "Whether the limits of the database's quota class default go before those of the options.",
+  }),
   messageTtlMs: seconds('message_ttl', 2592000, {
     min: 1,
     help: 'Seconds for which a message to the user about a failed request is kept.',

@@ -157,7 +157,7 @@ export interface QuotaRepository {
   adjust(projectId: string, deltas: Readonly<Record<string, number>>): Promise<void>;
   commit(reservationIds: readonly string[]): Promise<void>;
   rollback(reservationIds: readonly string[]): Promise<void>;
-  /** Of the resources that have one: the project's limit, else the one of the class `default`. */
+  /** Of the resources that have one: the project's limit, else that of the class `default`, else the configured one. */
   limits(projectId: string, resources: readonly string[]): Promise<Readonly<Record<string, number>>>;
   usage(projectId: string): Promise<Readonly<Record<string, { inUse: number; reserved: number }>>>;
 }

@@ -1,4 +1,5 @@
 import { custodyOf } from '../custody-of.ts';
+import type { QuotaRules } from '../database-options.ts';
 import type { Repositories } from '../database.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { Session } from '../session.ts';
@@ -23,8 +24,7 @@ import { Workers } from './workers.ts';
 
 export interface RepositoryOptions {
   readonly names: OwnNames;
-  /** Whether snapshots count as `gigabytes` (upstream's `no_snapshot_gb_quota` is off). */
-  readonly snapshotsTakeGigabytes: boolean;
+  readonly quota: QuotaRules;
 }
 
 /** Every repository, on one session. */
@@ -44,7 +44,7 @@ export function createRepositories(session: Session, options: RepositoryOptions)
     imageCache: new ImageCache(session),
     groups: new Groups(session),
     groupSnapshots: new GroupSnapshots(session),
-    quotas: new Quotas(session, options.snapshotsTakeGigabytes),
+    quotas: new Quotas(session, options.quota),
     workers: new Workers(session),
     messages: new Messages(session),
     services: new Services(session, options.names),

@@ -1,14 +1,15 @@
+import type { QuotaRules } from '../database-options.ts';
 import type { QuotaRepository } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 import { countSql } from './quota-count.ts';
 
 export class Quotas implements QuotaRepository {
   readonly #session: Session;
-  readonly #snapshotsTakeGigabytes: boolean;
+  readonly #rules: QuotaRules;
 
-  constructor(session: Session, snapshotsTakeGigabytes: boolean) {
+  constructor(session: Session, rules: QuotaRules) {
     this.#session = session;
-    this.#snapshotsTakeGigabytes = snapshotsTakeGigabytes;
+    this.#rules = rules;
   }
 
   /** Rows are locked in the order of their ids, as upstream does it: two of us, or we and the API, wait in line. */
@@ -41,15 +42,17 @@ export class Quotas implements QuotaRepository {
 
   /** A limit below zero is none. */
   async limits(projectId: string, resources: readonly string[]): Promise<Readonly<Record<string, number>>> {
-    const ofResources = this.#session.dialect.anyOf('resource');
-    const rows = await this.#session.read<{ resource: string; hard_limit: number }>(
-      `select resource, hard_limit, 1 as turn from quota_classes
-       where class_name = 'default' and ${ofResources} and deleted = false
-       union all select resource, hard_limit, 2 from quotas
-       where project_id = ? and ${ofResources} and deleted = false order by turn`,
+    const { useDefaultQuotaClass, limits: configured } = this.#rules;
+    const known = `${this.#session.dialect.anyOf('resource')} and hard_limit is not null and deleted = false`;
+    const rows = await this.#session.read<{ resource: string; hard_limit: number; turn: number }>(
+      `select resource, hard_limit, 1 as turn from quota_classes where class_name = 'default' and ${known}
+       union all select resource, hard_limit, 2 from quotas where project_id = ? and ${known} order by turn`,
       [resources, projectId, resources],
     );
-    const limits = new Map(rows.map(({ resource, hard_limit }) => [resource, hard_limit]));
+    const limits = new Map(Object.entries(configured).filter(([resource]) => resources.includes(resource)));
+    for (const { resource, hard_limit, turn } of rows) {
+      if (turn === 2 || useDefaultQuotaClass) limits.set(resource, hard_limit);
+    }
     return Object.fromEntries([...limits].filter(([, limit]) => limit >= 0));
   }
 
@@ -64,7 +67,7 @@ export class Quotas implements QuotaRepository {
   /** Our change is in the count. Is somebody else's row there first, then it is not in that one's, and is added. */
   async #count(tx: Session, projectId: string, resource: string, delta: number): Promise<void> {
     const { now, integer, onDuplicate } = tx.dialect;
-    const count = countSql(resource, projectId, this.#snapshotsTakeGigabytes);
+    const count = countSql(resource, projectId, !this.#rules.noSnapshotGbQuota);
     const added = `in_use = greatest(0, quota_usages.in_use + ${integer})`;
     await tx.write(
       `insert into quota_usages (created_at, deleted, project_id, resource, in_use, reserved, race_preventer)

@@ -418,6 +418,26 @@ describe.each(engines)('on %s', (engine) => {
       expect(await fixture.db.quotas.limits('q', resources)).toEqual({ volumes: 10, snapshots: 10, gigabytes: 1000 });
     });
 
+    it('have the configured limits where the database has none, or its class `default` is not asked', async () => {
+      await fixture.sql(`insert into quotas (created_at, deleted, project_id, resource, hard_limit) values
+        ('2026-01-01', false, 'p', 'gigabytes', 7), ('2026-01-01', false, 'p', 'volumes', null)`);
+      const limits = { gigabytes: 50, per_volume_gigabytes: 5 };
+      const rules = { noSnapshotGbQuota: false, useDefaultQuotaClass: false, limits };
+      const db = await fixture.open({ quota: rules });
+      const resources = ['volumes', 'gigabytes', 'per_volume_gigabytes', 'gigabytes_gold'];
+      expect(await db.quotas.limits('q', resources)).toEqual(limits);
+      expect(await db.quotas.limits('p', resources)).toEqual({ ...limits, gigabytes: 7 });
+      expect(await db.quotas.limits('q', ['gigabytes'])).toEqual({ gigabytes: 50 });
+      await fixture.sql("update quota_classes set deleted = true where resource = 'per_volume_gigabytes'");
+      const both = await fixture.open({ quota: { ...rules, useDefaultQuotaClass: true } });
+      expect(await both.quotas.limits('q', resources)).toEqual({
+        volumes: 10,
+        gigabytes: 1000,
+        per_volume_gigabytes: 5,
+      });
+      await fixture.sql('update quota_classes set deleted = false');
+    });
+
     it('settle reservations once', async () => {
       await fixture.db.quotas.adjust('p', { volumes: 0, gigabytes: 0 });
       await fixture.db.quotas.adjust('p', { volumes: 1, gigabytes: 10 });
