@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import { LeaseLostError } from '../coordination/coordinator.ts';
 import type { LockName } from '../coordination/lock-names.ts';
 import { DatabaseError, type Repositories } from '../db/database.ts';
 import type { OutboxMessage } from '../db/ports/custody.ts';
 import type { DriverWork } from '../drivers/volume-driver.ts';
 import { childAbort, delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
-import { AppError } from '../kernel/errors.ts';
+import { AppError, messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import { assertOurs, createDriverWork, tagOf, type WorkGrounds } from './driver-work.ts';
@@ -79,6 +80,10 @@ export class CallCustody {
       await failpoints('call locked');
       const tokens = await db.fence.mint(lease.names);
       return await work(this.#scope({ lease, tokens, signal: both.signal, log }));
+    } catch (error) {
+      // What was cut short by the loss says nothing of the call, in whatever words the driver or its helper put it.
+      if (!lease.signal.aborted || signal.aborted || isUndecided(error)) throw error;
+      throw new LeaseLostError(lease.names, messageOf(error));
     } finally {
       both.detach();
       await releaseLease(lease, log);

@@ -16,13 +16,21 @@ export interface ReplicaPlace {
   readonly databaseUrl: string;
   readonly locksUrl: string;
   readonly qcow2: boolean;
+  readonly times?: Times;
 }
 
-/** Times are short, so that a run has many take-overs: a dead owner is presumed dead after 2 s, a lock lasts 4 s. */
-export const lockTtlSeconds = 4;
+/** Seconds. They are short, so that a run has many take-overs. */
+export interface Times {
+  /** How long a lock outlives its owner. */
+  readonly lockTtl: number;
+  /** When a silent owner is presumed dead. */
+  readonly presumedDead: number;
+}
+
+const usualTimes: Times = { lockTtl: 4, presumedDead: 2 };
 
 export function replicaConf(place: ReplicaPlace): string {
-  const { host, dir, share, healthPort, rabbitUrl, vhost, databaseUrl, locksUrl, qcow2 } = place;
+  const { host, dir, share, healthPort, rabbitUrl, vhost, databaseUrl, locksUrl, qcow2, times = usualTimes } = place;
   return `[DEFAULT]
 host = ${host}
 cluster = ${cluster}
@@ -38,14 +46,14 @@ connection = ${databaseUrl.replace(/^postgres(ql)?:/, 'postgresql+psycopg2:')}
 
 [coordination]
 backend_url = ${locksUrl}
-${locksUrl.startsWith('file:') ? '' : `lock_ttl = ${lockTtlSeconds}\n`}max_reconnect_backoff = 1
+${locksUrl.startsWith('file:') ? '' : `lock_ttl = ${times.lockTtl}\nsafety_margin = ${times.lockTtl / 4}\n`}max_reconnect_backoff = 1
 
 [health]
 port = ${healthPort}
 
 [cinder_volume_aa]
-incarnation_heartbeat = 0.5
-presumed_dead_after = 2
+incarnation_heartbeat = ${times.presumedDead / 4}
+presumed_dead_after = ${times.presumedDead}
 
 [${backend}]
 volume_driver = cinder_volume_aa.drivers.FolderDriver

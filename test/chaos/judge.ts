@@ -25,7 +25,7 @@ const quietWithinMs = 30_000;
  */
 export async function judge(options: JudgeOptions): Promise<readonly Difference[]> {
   const { lab, known, guest, locksCanBeLost } = options;
-  const evidence = await quietEvidence(options);
+  const evidence = await quietEvidence(sceneOf(lab, options.drive));
   const found = [...verify(evidence), ...askedFor(known, evidence), ...(await imageProblems(evidence.shares))];
   for (const { id, content } of known.volumes) found.push(...(await guest.checkVolume(id, content)));
   for (const { id, volume, content } of known.snapshots) {
@@ -34,23 +34,23 @@ export async function judge(options: JudgeOptions): Promise<readonly Difference[
   return [...found, ...ownersAtOnce(await readTrace(lab.traceDir), locksCanBeLost)];
 }
 
-async function quietEvidence(options: JudgeOptions): Promise<Evidence> {
-  const scene = sceneOf(options);
+/** As soon as nothing is wrong; else what is there after a while. */
+export async function quietEvidence(scene: Scene): Promise<Evidence> {
   const deadline = performance.now() + quietWithinMs;
   for (;;) {
     const evidence = await gatherEvidence(scene);
     if (verify(evidence).length === 0 || performance.now() > deadline) return evidence;
-    await sleep(500);
+    await sleep(200);
   }
 }
 
-function sceneOf({ lab, drive }: JudgeOptions): Scene {
-  const { service } = lab.config.settings;
+export function sceneOf({ config, share }: Pick<Lab, 'config' | 'share'>, drive: Drive): Scene {
+  const { service } = config.settings;
   return {
     db: drive.db,
     volumes: () => drive.volumes(),
     snapshots: () => drive.snapshots(),
-    shares: [{ location: `demo:${lab.share}`, folder: lab.share }],
+    shares: [{ location: `demo:${share}`, folder: share }],
     volumeNameTemplate: service.volumeNameTemplate,
     projectId: drive.owner.projectId,
     snapshotsUseGigabytes: !service.noSnapshotGbQuota,

@@ -4,7 +4,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { loadConfig, type Config } from '../../src/config/load.ts';
 import { syncDatabase } from '../../src/db/sync-database.ts';
 import { freePort } from '../support/free-port.ts';
-import { startPostgres, startRabbit, startRedis, startZookeeper } from '../support/servers.ts';
+import {
+  startPostgres,
+  startRabbit,
+  startRedis,
+  startZookeeper,
+  type PostgresServer,
+  type RabbitServer,
+} from '../support/servers.ts';
 import type { TestServer } from '../support/test-server.ts';
 import { Links, type Urls } from './links.ts';
 import { locksUrlOf, replicaConf } from './configuration.ts';
@@ -25,6 +32,12 @@ export interface Tending {
   thawAfter(): number;
 }
 
+export interface Servers {
+  readonly rabbit: RabbitServer;
+  readonly postgres: PostgresServer;
+  readonly locks?: TestServer & { readonly url: string };
+}
+
 /** The servers and the replicas of one run. */
 export class Lab {
   readonly dir: string;
@@ -32,7 +45,7 @@ export class Lab {
   readonly traceDir: string;
   readonly config: Config;
   readonly databaseUrl: string;
-  readonly servers: { readonly rabbit: TestServer; readonly postgres: TestServer; readonly locks?: TestServer };
+  readonly servers: Servers;
   readonly slots: readonly ReplicaSlot[];
   readonly #ended = new AbortController();
   #tending: Promise<void> | undefined;
@@ -137,7 +150,7 @@ export class Lab {
   }
 }
 
-async function startServers(options: ChaosOptions) {
+export async function startServers(options: Pick<ChaosOptions, 'locks'>): Promise<Servers> {
   const [postgres, rabbit, locks] = await Promise.all([
     startPostgres(),
     startRabbit(),
@@ -148,6 +161,6 @@ async function startServers(options: ChaosOptions) {
   return { postgres, rabbit, ...(service === undefined ? {} : { locks: service }) };
 }
 
-async function stopServers(servers: Lab['servers']): Promise<void> {
+export async function stopServers(servers: Servers): Promise<void> {
   await Promise.all([servers.postgres.stop(), servers.rabbit.stop(), servers.locks?.stop()]);
 }

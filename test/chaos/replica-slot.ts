@@ -37,6 +37,10 @@ export class ReplicaSlot {
     this.#options = options;
   }
 
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
   isRunning(): boolean {
     return this.#process?.isRunning() === true;
   }

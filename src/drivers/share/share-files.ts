@@ -53,6 +53,7 @@ export class ShareFiles {
     const present = await this.#lengthOf(path);
     if (present === bytes) return { state: 'exists' };
     if (present !== null && !mayReplace) return { state: 'conflict', bytes: present };
+    guard.assert();
     await this.#writeTemp(dir, temp, async (handle) => {
       await (fill === 'sparse' ? handle.truncate(bytes) : writeZeros(handle, bytes, guard));
       await finish(handle, mode, null);
@@ -76,6 +77,7 @@ export class ShareFiles {
 
   async replaceFile(args: Args<'replaceFile'>, guard: CallGuard): Promise<null> {
     const { dir, temp, name, text, mode, owner } = args;
+    guard.assert();
     await this.#writeTemp(dir, temp, async (handle) => {
       await handle.writeFile(text);
       await finish(handle, mode, owner);
@@ -159,7 +161,14 @@ export class ShareFiles {
   async #publish(dir: string, temp: string, name: string, how: 'link' | 'rename', guard: CallGuard): Promise<void> {
     const from = pathIn(this.#allowed, dir, tempFolder, temp);
     const to = pathIn(this.#allowed, dir, name);
-    await this.#rename(from, to, how === 'link' ? link : rename, guard);
+    try {
+      await this.#rename(from, to, how === 'link' ? link : rename, guard);
+    } catch (error) {
+      // Whoever has our locks by now may have had its look already, and would not find it. The tag in the name is ours
+      // alone, so nothing of anybody else's can go.
+      await unlink(from).catch(() => undefined);
+      throw error;
+    }
     await this.#syncFolder(dir);
     if (how === 'link') await unlink(from).catch(ignore('ENOENT'));
   }

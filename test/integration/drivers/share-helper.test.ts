@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -47,15 +47,19 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   const running = (): boolean => processesOf(`-c 1000000000 ${join(dir, 'image')}`).length > 0;
   const create = { name: 'volume-x', tag: 't1', temp: 'volume-x~t1~v', mode: 0o660, mayReplace: false } as const;
 
-  it('commits nothing after the deadline, and says that nothing was done', async () => {
+  it('commits nothing after the deadline, and leaves nothing unfinished, for which nobody would look', async () => {
     const share = client();
-    const call = share.call(
-      'createFile',
-      { ...create, dir, bytes: 4096, fill: 'sparse' },
-      guard(() => clock.nowMs() - 1),
-    );
-    await expect(call).rejects.toMatchObject({ errno: 'DEADLINE', outcome: 'unknown' });
-    expect(readdirSync(dir)).not.toContain('volume-x');
+    const late = guard(() => clock.nowMs() - 1);
+    const { temp, mode } = create;
+    const made = share.call('createFile', { ...create, dir, bytes: 4096, fill: 'sparse' }, late);
+    await expect(made).rejects.toMatchObject({ errno: 'DEADLINE', outcome: 'unknown' });
+    const info = { dir, temp, name: 'volume-x.info', text: '{}', mode, owner: null };
+    await expect(share.call('replaceFile', info, late)).rejects.toMatchObject({ errno: 'DEADLINE' });
+    writeFileSync(join(dir, '.cinder-volume-aa', temp), '');
+    const commit = { dir, temp, name: 'volume-x', how: 'link', mode, owner: null, growTo: null } as const;
+    await expect(share.call('commit', commit, late)).rejects.toMatchObject({ errno: 'DEADLINE' });
+    expect(readdirSync(dir).filter((name) => name.startsWith('volume-'))).toEqual([]);
+    expect(readdirSync(join(dir, '.cinder-volume-aa'))).toEqual([]);
     await share.stop();
   });
 

@@ -1,4 +1,4 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { failpointsOf, failpointVariable, traceVariable } from '../../../src/dev/failpoints.ts';
@@ -29,6 +29,24 @@ describe('failpoints of a process', () => {
 
   it.each(['', 'claimed', 'claimed=stop@1', 'claimed=kill@0', 'CLAIMED=kill@1'])('refuses "%s"', (text) => {
     expect(() => failpointsOf({ [failpointVariable]: text })).toThrow(failpointVariable);
+  });
+
+  it('takes what a file says, which one process alone does, and again when it says something new', async () => {
+    await withTempDir(async (dir) => {
+      const file = join(dir, 'armed');
+      const [one, other] = [armed(`@${file}`), armed(`@${file}`)];
+      await one.pass('call locked');
+      await writeFile(file, 'call locked=kill@2');
+      await one.pass('call locked');
+      await other.pass('call locked');
+      await one.pass('call locked');
+      await other.pass('call locked');
+      expect([one.signals, other.signals]).toEqual([['SIGKILL'], []]);
+      expect(await readdir(dir)).toEqual([`armed.${process.pid}`]);
+      await writeFile(file, 'sending=freeze@1');
+      await other.pass('sending');
+      expect(other.signals).toEqual(['SIGSTOP']);
+    });
   });
 
   it('writes every step down, with the claim and the tokens that it stands on', async () => {

@@ -96,6 +96,18 @@ describe('a call under its locks', () => {
     }
   });
 
+  it('does again what the loss of its locks cut short, in whatever words that is told', async () => {
+    const replica = await world.replica();
+    let runs = 0;
+    const cutShort = (scope: CallScope): Promise<string> => {
+      runs += 1;
+      if (runs > 1) return attach(scope);
+      world.dropLocks(replica.id, true);
+      throw new CinderError('VolumeBackendAPIException', { data: 'given up' }, { outcome: 'failed' });
+    };
+    expect(await call(replica, undefined, cutShort)).toBe('done');
+  });
+
   it('waits for its locks no longer than its caller waits for it, and leaves nothing behind', async () => {
     const replica = await world.replica();
     const held = await replica.coordinator.acquire(names, { waitMs: 'forever', signal: AbortSignal.timeout(5_000) });
