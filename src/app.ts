@@ -25,16 +25,13 @@ import type { Log } from './log/create-logger.ts';
 import { BootClock } from './native/boot-clock.ts';
 import type { BackendUnit } from './service/backend-unit.ts';
 import { Backends } from './service/backends.ts';
-import type { VolumeRpcVersion } from './service/identity.ts';
+import { RPC_VERSION } from './service/identity.ts';
 import type { Compute } from './volume/compute.ts';
 import { createDoor } from './volume/create-door.ts';
 import type { CustodyTimings, Failpoints } from './volume/custody-options.ts';
 import type { OperationPorts } from './volume/operation.ts';
 import { operations } from './volume/operations/index.ts';
 import { Provisioned } from './volume/provisioned.ts';
-
-/** What we serve: every method of upstream's release Zed. */
-const RPC_VERSION: VolumeRpcVersion = '3.18';
 
 /** One running replica, from outside. */
 export interface Replica {
@@ -60,7 +57,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const unmeasured = createCoordinator(locks);
   const coordinator = new MeasuredCoordinator(unmeasured, tally.tell);
   const nova = createNova(settings);
-  const around = { config, rpcVersion: RPC_VERSION, assisted: nova, db, clock, log: named('service'), ...messaging };
+  const around = { config, assisted: nova, db, clock, log: named('service'), ...messaging };
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const serves = units.map(({ workOf }) => workOf);
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };

@@ -8,7 +8,7 @@ import type { Logger } from '../log/logger.ts';
 import type { MessageMaker, MessageSender } from '../rpc/notifier.ts';
 import { BackendUnit } from '../service/backend-unit.ts';
 import { CapabilityReporter } from '../service/capability-reporter.ts';
-import { identityOf, type VolumeRpcVersion } from '../service/identity.ts';
+import { identityOf } from '../service/identity.ts';
 import { Registration } from '../service/registration.ts';
 
 /** What all backends of a replica share. */
@@ -20,8 +20,6 @@ export interface BackendSurroundings {
   readonly serviceContext: () => JsonObject;
   readonly assisted: AssistedSnapshots;
   readonly clock: Clock;
-  /** The newest version of the volume RPC that is served. */
-  readonly rpcVersion: VolumeRpcVersion;
   readonly log: Logger;
 }
 
@@ -35,7 +33,7 @@ export function createBackendUnit(name: string, around: BackendSurroundings): Ba
   const { assisted } = around;
   const surroundings = { name, options, stateDir: service.statePath, assisted, shareTimeoutMs, clock, log };
   const driver = createDriver(options.volumeDriver, surroundings);
-  const identity = identityOf(name, service, options, { rpcVersion: around.rpcVersion });
+  const identity = identityOf(name, service, options);
   return new BackendUnit({
     name,
     driver,

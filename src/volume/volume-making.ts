@@ -35,11 +35,14 @@ export async function sourceLocks(
   rows: RowLooks,
 ): Promise<readonly LockName[]> {
   const { snapshot_id: snapshotId, source_volid: sourceId } = volume ?? { snapshot_id: null, source_volid: null };
-  if (snapshotId !== null) {
-    const chain = (await rows.snapshot(snapshotId))?.volume_id;
-    return [lockNames.deleteSnapshot(snapshotId), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
-  }
+  if (snapshotId !== null) return snapshotLocks(snapshotId, backend, rows);
   return sourceId === null ? [] : volumeLocks(sourceId, backend);
+}
+
+/** For whoever reads a snapshot: it stays, and so does the chain of its volume. */
+export async function snapshotLocks(id: string, backend: Backend, rows: RowLooks): Promise<readonly LockName[]> {
+  const chain = (await rows.snapshot(id))?.volume_id;
+  return [lockNames.deleteSnapshot(id), ...(chain === undefined ? [] : backend.driver.locksForVolume(chain))];
 }
 
 /**

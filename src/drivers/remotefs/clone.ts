@@ -1,9 +1,10 @@
 import { CinderError } from '../../domain/exceptions.ts';
 import type { CloneSource, DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
 import type { Volume } from '../../domain/rows.ts';
+import type { ImageFacts } from '../share/share-protocol.ts';
 import { sizeBytes, mayReplace, conflict } from './create-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { requireDetached, requireKnownSnapshots, requireStatus } from './preconditions.ts';
+import { requireDetached, requireKnownSnapshots, requireSingleFile, requireStatus } from './preconditions.ts';
 import { infoOf, wholeChain, type Image } from './volume-chain.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 
@@ -23,15 +24,20 @@ export async function cloneVolume(
 ): Promise<VolumeModelUpdate> {
   const bytes = sizeBytes(volume);
   const target = await openFolder(parts, volume, work);
-  const present = (await target.look()).seen[target.base] ?? null;
+  const found = await target.lookIdle();
+  const present = found.seen[target.base] ?? null;
   if (present !== null && !mayReplace(volume)) {
     if ((present.header?.virtualSize ?? present.bytes) === bytes) return { adminMetadata: { format: parts.format } };
     throw conflict(target, present.bytes);
   }
+  if (present !== null) {
+    requireSingleFile(found);
+    await requireKnownSnapshots(found, volume, work);
+  }
   const from = await openFolder(parts, source.volume, work);
   const image = await sourceImage(from, source);
   if (image.virtualBytes > bytes) throw tooSmall(volume, image.virtualBytes);
-  await target.withTemps(() => copy(parts, { from, image }, target, { bytes, replaces: present !== null }));
+  await target.withTemps(() => copy(parts, { from, image }, target, { bytes, replaces: present }));
   return { adminMetadata: { format: parts.format } };
 }
 
@@ -39,7 +45,7 @@ async function copy(
   parts: RemoteFsParts,
   { from, image }: { readonly from: VolumeFolder; readonly image: Image },
   target: VolumeFolder,
-  { bytes, replaces }: { readonly bytes: number; readonly replaces: boolean },
+  { bytes, replaces }: { readonly bytes: number; readonly replaces: ImageFacts | null },
 ): Promise<void> {
   const { work } = target;
   const temp = target.temp('copy');
@@ -47,8 +53,11 @@ async function copy(
   await from.whileBusy(() => parts.qemu.convert({ path: from.path(image.name), format: image.format }, to, work));
   const isRaw = parts.format === 'raw';
   if (!isRaw && image.virtualBytes < bytes) await parts.qemu.resize(temp.path, 'qcow2', bytes, work);
-  const how = replaces ? 'rename' : 'link';
-  await target.commit('volume-file', temp.name, target.base, { how, ...(isRaw && { growTo: bytes }) });
+  const as =
+    replaces === null
+      ? { how: 'link' as const }
+      : { how: 'rename' as const, owner: { uid: replaces.uid, gid: replaces.gid } };
+  await target.commit('volume-file', temp.name, target.base, { ...as, ...(isRaw && { growTo: bytes }) });
 }
 
 function sourceImage(from: VolumeFolder, source: CloneSource): Promise<Image> {

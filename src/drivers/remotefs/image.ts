@@ -3,7 +3,7 @@ import type { Volume } from '../../domain/rows.ts';
 import type { DriverWork, ImageAbility, InspectedImage, VolumeModelUpdate } from '../volume-driver.ts';
 import { sizeBytes } from './create-volume.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { requireKnownSnapshots } from './preconditions.ts';
+import { requireKnownSnapshots, requireSingleFile } from './preconditions.ts';
 import { wholeChain, type VolumeChain } from './volume-chain.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 
@@ -76,14 +76,6 @@ async function readImage(
   const from = { path: folder.path(top.name), format: top.format };
   const convert = (): Promise<void> => parts.qemu.convert(from, to, work, { compress: to.compress, inUse });
   await (inUse ? convert() : folder.whileBusy(convert));
-}
-
-/** A new content of the base would change what every snapshot shows. */
-function requireSingleFile({ base, active, info, images }: VolumeChain): void {
-  const snapshots = info?.snapshots.size ?? 0;
-  if (snapshots > 0 || active !== base || images.length > 1) {
-    throw refuse(`the volume has snapshots or overlays (${active}); delete its snapshots first`);
-  }
 }
 
 function requireUnencrypted({ encryption_key_id: key, id }: Volume): void {

@@ -18,6 +18,14 @@ export function requireDetached(volume: Volume, what: string): void {
   throw new CinderError('VolumeDriverException', { message }, { message, outcome: 'not-started' });
 }
 
+/** A new content of the base would change what every snapshot shows. */
+export function requireSingleFile({ base, active, info, images }: VolumeChain): void {
+  const snapshots = info?.snapshots.size ?? 0;
+  if (snapshots === 0 && active === base && images.length <= 1) return;
+  const message = `Refused: the volume has snapshots or overlays (${active}); delete its snapshots first.`;
+  throw new CinderError('VolumeDriverException', { message }, { message, outcome: 'not-started' });
+}
+
 /** Rows in these states may well have nothing on the share. */
 const mayBeUnmade = new Set(['creating', 'deleting', 'error', 'error_deleting', 'deleted']);
 

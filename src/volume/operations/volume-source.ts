@@ -50,7 +50,8 @@ export function bootSource(source: VolumeSource): { readonly owner: GlanceOwner 
   return { owner: source.kind === 'snapshot' ? { snapshotId: source.snapshot.id } : { volumeId: source.volume.id } };
 }
 
-async function fromSnapshot(
+/** The snapshot as a source; `refusal` where it is gone, or out of this backend's reach. */
+export async function fromSnapshot(
   id: string,
   backend: Backend,
   rows: RowLooks,

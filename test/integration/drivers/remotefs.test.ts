@@ -64,6 +64,25 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('a RemoteFS driver on a folder'
     }
   }, 120_000);
 
+  it('puts a snapshot in the place of what a volume holds, unless that has snapshots of its own', async () => {
+    const volume = await backend.available();
+    backend.write(volume, 0, 65536, 1);
+    const snapshot = await backend.snapshot(volume);
+    backend.write(volume, 0, 65536, 2);
+    const target = await backend.available({ size: 2 });
+    backend.write(target, 0, 65536, 3);
+    backend.write(target, 2 ** 30, 65536, 4);
+    const downloading = { ...target, status: 'downloading' };
+    const source = { kind: 'snapshot', snapshot, volume } as const;
+    for (const _once of [1, 2]) await backend.driver.clone.create(downloading, source, backend.work());
+    backend.expectBytes(`volume-${target.id}`, 'raw', 0, 65536, 1);
+    backend.expectBytes(`volume-${target.id}`, 'raw', 2 ** 30, 65536, 0);
+    await backend.snapshot(target);
+    const again = backend.driver.clone.create(downloading, source, backend.work());
+    await expect(again).rejects.toMatchObject({ exception: 'VolumeDriverException', outcome: 'not-started' });
+    expect(backend.temps()).toEqual([]);
+  });
+
   it('clones a volume and a snapshot, at their own sizes', async () => {
     const volume = await backend.available();
     backend.write(volume, gib - 512, 512, 7);

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { lostAnswer } from '../../../support/fake-resources.ts';
+import { IMAGE } from './fake-images.ts';
 import {
   BACKUP,
   GROUP,
@@ -105,6 +106,13 @@ function managing(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
+function reimaging(fails: Readonly<Record<string, CinderError>> = {}): World {
+  const at = creating({}, fails);
+  at.db.tables.volumes[VOLUME] = madeVolume({ status: 'downloading', previous_status: 'available' });
+  at.driver.files.set(VOLUME, 'old');
+  return at;
+}
+
 function reverting(fails: Readonly<Record<string, CinderError>> = {}): World {
   const at = new World({
     files: { [VOLUME]: 'data', [SNAPSHOT]: 'delta' },
@@ -186,6 +194,7 @@ const ofSnapshot = { snapshot: { id: SNAPSHOT } };
 const extend = { volume: { id: VOLUME }, new_size: 5, reservations: ['r1'] };
 const manage = { volume: { id: VOLUME }, ref: 'disk.img' };
 const manageSnapshot = { ...ofSnapshot, ref: 'overlay' };
+const reimage = { volume: { id: VOLUME }, image_meta: { id: IMAGE } };
 const revert = { volume: { id: VOLUME }, ...ofSnapshot };
 
 const migrate = { volume: { id: VOLUME }, host: { host: 'other@nfs9#pool' } };
@@ -235,6 +244,9 @@ const scenarios: readonly (readonly [what: string, method: string, args: JsonObj
     { ...ofSnapshot, unmanage_only: true },
     () => snapshot('unmanaging'),
   ],
+  ['a new image', 'reimage', reimage, () => reimaging()],
+  ['a new image that cannot be written', 'reimage', reimage, () => reimaging({ 'image.write': failure })],
+  ['a new image from a snapshot', 'reimage', { ...reimage, image_snap: { id: SNAPSHOT } }, () => reimaging()],
   ['a reversal', 'revert_to_snapshot', revert, () => reverting()],
   ['a reversal that fails', 'revert_to_snapshot', revert, () => reverting({ revert: failure })],
   ['a migration', 'migrate_volume', migrate, () => migrating()],
