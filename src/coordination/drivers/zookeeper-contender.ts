@@ -12,10 +12,10 @@ const lookAgainMs = 10_000;
 /** A removal that finds no connection waits this long for one before it goes on in the background. */
 const removeWithinMs = 3000;
 
+type Queue = readonly { readonly node: string; readonly sequence: string }[];
+
 /** kazoo's contenders among a lock's children, first come first: by the sequence's text, whatever the prefix. */
-export function contenders(
-  children: readonly string[],
-): readonly { readonly node: string; readonly sequence: string }[] {
+export function contenders(children: readonly string[]): Queue {
   return children
     .flatMap((node) => {
       const sequence = /__lock__(-?\d{10})$/.exec(node)?.[1];
@@ -95,17 +95,18 @@ export class Contender implements HeldLock {
   async #isFirst(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#session.whenConnected(signal);
-      const queue = await this.#queue();
-      const place = queue.findIndex(({ node }) => node.startsWith(this.#prefix));
-      if (place === -1) {
-        await raceAbort(this.#enqueue(), signal);
-        return false;
-      }
+      // Before the first creation there is nothing of ours to look for.
+      const found = this.#mayBeQueued ? await this.#unlessEnded(this.#list()) : [];
+      const queue = this.#placeIn(found) === -1 ? await raceAbort(this.#enqueue(), signal) : found;
+      const place = this.#placeIn(queue);
+      // The lock's folder was made just now.
+      if (place === -1) return false;
       this.#node = queue[place]?.node;
       const predecessor = queue[place - 1];
       if (predecessor === undefined) return true;
-      await this.#watch(predecessor.node, signal);
-      return false;
+      const seen = await this.#watch(predecessor.node, signal);
+      // Nobody can come before us any more: sequences only grow. Further back, those before it may still be there.
+      return seen === 'gone' && place === 1;
     } catch (error) {
       // The connection broke: whatever was asked is looked up again on the next one.
       if (isZkError(error, 'CONNECTION_LOSS')) return false;
@@ -113,16 +114,19 @@ export class Contender implements HeldLock {
     }
   }
 
+  #placeIn(queue: Queue): number {
+    return queue.findIndex(({ node }) => node.startsWith(this.#prefix));
+  }
+
+  #unlessEnded<T>(answer: Promise<T>): Promise<T> {
+    return raceAbort(answer, this.#session.ended);
+  }
+
   /** Empty also when the lock's folder is not there yet. */
-  async #queue(): Promise<ReturnType<typeof contenders>> {
-    // Before the first creation there is nothing of ours to look for: one round trip saved.
-    if (this.#node === undefined && !this.#mayBeQueued) return [];
+  async #list(): Promise<Queue> {
     try {
       return contenders(
-        await raceAbort(
-          this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
-          this.#session.ended,
-        ),
+        await this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
       );
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return [];
@@ -130,8 +134,15 @@ export class Contender implements HeldLock {
     }
   }
 
-  async #enqueue(): Promise<void> {
+  /** Queues, and lists the queue in the same breath: a session's calls are carried out in order. One round trip. */
+  async #enqueue(): Promise<Queue> {
     this.#mayBeQueued = true;
+    const [, queue] = await this.#session.together(() => Promise.all([this.#create(), this.#list()]));
+    return queue;
+  }
+
+  /** Makes our node, or if it is missing, the lock's folder. */
+  async #create(): Promise<void> {
     const path = `${this.#folder}/${this.#prefix}__lock__`;
     const data = Buffer.from(this.#memberId);
     const mode = zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL;
@@ -145,29 +156,39 @@ export class Contender implements HeldLock {
     }
   }
 
-  /** Until the node changes or goes, the connection is another one, or time has passed. */
-  async #watch(node: string, signal: AbortSignal): Promise<void> {
+  /** Until the node is gone, or there is another reason to look: a new connection, time that has passed. */
+  async #watch(node: string, signal: AbortSignal): Promise<'gone' | 'look'> {
     let stop = (): void => undefined;
-    const news = new Promise<void>((resolve) => {
-      stop = this.#session.onConnection(resolve);
+    const news = new Promise<'gone' | 'look'>((resolve) => {
+      stop = this.#session.onConnection(() => resolve('look'));
+      const onEvent = (event: zookeeper.Event): void =>
+        resolve(event.type === zookeeper.Event.NODE_DELETED ? 'gone' : 'look');
       this.#session
-        .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, () => resolve(), done))
-        // Gone meanwhile, or unreachable: look again either way.
-        .catch(() => resolve());
+        .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, onEvent, done))
+        .catch((error: unknown) => resolve(isZkError(error, 'NO_NODE') ? 'gone' : 'look'));
     });
     const nap = new AbortController();
+    const elapsed = delay(lookAgainMs, nap.signal).then(() => 'look' as const);
     try {
-      await raceAbort(Promise.race([news, delay(lookAgainMs, nap.signal)]), signal);
+      return await raceAbort(Promise.race([news, elapsed]), signal);
     } finally {
       nap.abort();
       stop();
     }
   }
 
-  /** The lock is ours: passes the session's proofs on, and hears of the session's and of the node's end. */
+  /**
+   * The lock is ours: passes the session's proofs on, and hears of the session's end, and from the next heartbeat on of
+   * the node's: most locks are given back before, and need not pay for a watch.
+   */
   #guard(): void {
     this.proof.extend(this.#session.provenMs);
-    const stopProofs = this.#session.onProof((untilMs) => this.proof.extend(untilMs));
+    let watched = false;
+    const stopProofs = this.#session.onProof((untilMs) => {
+      this.proof.extend(untilMs);
+      if (!watched) void this.#watchOwnNode();
+      watched = true;
+    });
     const onEnd = (): void => {
       stopProofs();
       if (!this.#released) this.#custody.lose(String(this.#session.ended.reason));
@@ -177,7 +198,6 @@ export class Contender implements HeldLock {
       stopProofs();
       this.#session.ended.removeEventListener('abort', onEnd);
     };
-    void this.#watchOwnNode();
   }
 
   /** An operator may delete the node by hand; then the next contender has the lock. */
@@ -224,7 +244,8 @@ export class Contender implements HeldLock {
 
   /** @param again an earlier try may have removed it: that it is gone says nothing then */
   async #removeOnce(again: boolean): Promise<boolean> {
-    const node = this.#node ?? (await this.#queue()).find((one) => one.node.startsWith(this.#prefix))?.node;
+    const node =
+      this.#node ?? (await this.#unlessEnded(this.#list())).find((one) => one.node.startsWith(this.#prefix))?.node;
     if (node === undefined) return again;
     try {
       await this.#session.call<undefined>('leave a lock', (client, done) =>
