@@ -1,6 +1,6 @@
 import type { JsonObject } from '../domain/json.ts';
 import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../drivers/assisted-snapshots.ts';
-import type { Compute, Swap } from '../volume/compute.ts';
+import type { Compute, Reimaged, Swap } from '../volume/compute.ts';
 import type { HttpClient } from './http-client.ts';
 import type { KeystoneSession } from './keystone-session.ts';
 import { OpenStackError } from './openstack-error.ts';
@@ -15,8 +15,16 @@ export interface NovaOptions {
 
 const assisted = '/os-assisted-volume-snapshots';
 
+interface NovaRequest {
+  readonly method: 'PUT' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: JsonObject;
+  /** Where 2.1, which every release has, is not enough. */
+  readonly microversion?: string;
+}
+
 /**
- * Nova's API, in the version that every release has (2.1). Each request resolves when Nova has taken it.
+ * Nova's API. Each request resolves when Nova has taken it.
  *
  * @throws OpenStackError: `failed` where Nova has refused, `unknown` where it may be under way all the same
  */
@@ -29,25 +37,34 @@ export class NovaCompute implements Compute, AssistedSnapshots {
 
   swapVolume({ serverId, from, to }: Swap, signal: AbortSignal): Promise<void> {
     const path = `/servers/${encodeURIComponent(serverId)}/os-volume_attachments/${encodeURIComponent(from)}`;
-    return this.#ask('PUT', path, signal, { volumeAttachment: { volumeId: to } });
+    return this.#ask({ method: 'PUT', path, body: { volumeAttachment: { volumeId: to } } }, signal);
+  }
+
+  /** The event `volume-reimaged` exists from 2.93 (Zed) on, as do servers that wait for it. */
+  volumeReimaged({ serverId, volumeId }: Reimaged, signal: AbortSignal): Promise<void> {
+    const events = [{ name: 'volume-reimaged', server_uuid: serverId, tag: volumeId }];
+    const request = { method: 'POST', path: '/os-server-external-events', body: { events } } as const;
+    return this.#ask({ ...request, microversion: '2.93' }, signal);
   }
 
   createSnapshot({ volumeId, snapshotId, newFile }: AssistedCreation, signal: AbortSignal): Promise<void> {
     const create_info = { snapshot_id: snapshotId, type: 'qcow2', new_file: newFile };
-    return this.#ask('POST', assisted, signal, { snapshot: { volume_id: volumeId, create_info } });
+    const body = { snapshot: { volume_id: volumeId, create_info } };
+    return this.#ask({ method: 'POST', path: assisted, body }, signal);
   }
 
   removeSnapshot(asked: AssistedRemoval, signal: AbortSignal): Promise<void> {
     const { volumeId, snapshotId, fileToMerge, mergeTarget } = asked;
     const info = { volume_id: volumeId, type: 'qcow2', file_to_merge: fileToMerge, merge_target_file: mergeTarget };
     const query = new URLSearchParams({ delete_info: JSON.stringify(info) });
-    return this.#ask('DELETE', `${assisted}/${encodeURIComponent(snapshotId)}?${query.toString()}`, signal);
+    const path = `${assisted}/${encodeURIComponent(snapshotId)}?${query.toString()}`;
+    return this.#ask({ method: 'DELETE', path }, signal);
   }
 
   /** A token that ended before its time is replaced once: what was refused has had no effect. */
-  async #ask(method: 'PUT' | 'POST' | 'DELETE', path: string, signal: AbortSignal, body?: JsonObject): Promise<void> {
-    const first = await this.#send(method, path, signal, body);
-    const { status, text } = first.status === 401 ? await this.#send(method, path, signal, body) : first;
+  async #ask(request: NovaRequest, signal: AbortSignal): Promise<void> {
+    const first = await this.#send(request, signal);
+    const { status, text } = first.status === 401 ? await this.#send(request, signal) : first;
     if (status >= 200 && status < 300) return;
     throw new OpenStackError(`Nova answered HTTP ${status}: ${text.slice(0, 500)}`, {
       outcome: status >= 500 ? 'unknown' : 'failed',
@@ -56,10 +73,8 @@ export class NovaCompute implements Compute, AssistedSnapshots {
   }
 
   async #send(
-    method: 'PUT' | 'POST' | 'DELETE',
-    path: string,
+    { method, path, body, microversion }: NovaRequest,
     signal: AbortSignal,
-    body?: JsonObject,
   ): Promise<{ readonly status: number; readonly text: string }> {
     const { http, session, endpoint } = this.#options;
     if (session === null) {
@@ -68,7 +83,12 @@ export class NovaCompute implements Compute, AssistedSnapshots {
     }
     const token = await session.token(signal);
     const url = `${await session.endpoint(endpoint, signal)}${path}`;
-    const headers = { 'x-auth-token': token, 'content-type': 'application/json', accept: 'application/json' };
+    const headers = {
+      'x-auth-token': token,
+      'content-type': 'application/json',
+      accept: 'application/json',
+      ...(microversion !== undefined && { 'x-openstack-nova-api-version': microversion }),
+    };
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
     const { status, text } = await http.text({ method, url, headers, ...content, signal });
     if (status === 401) session.refused(token);

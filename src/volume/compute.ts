@@ -5,6 +5,12 @@ export interface Swap {
   readonly to: string;
 }
 
+/** A server that is being rebuilt waits until its volume has its new image. */
+export interface Reimaged {
+  readonly serverId: string;
+  readonly volumeId: string;
+}
+
 /** Nova, asked for what only the hypervisor of a server can do. */
 export interface Compute {
   /**
@@ -14,4 +20,11 @@ export interface Compute {
    * @throws OpenStackError: `failed` where Nova has refused, `unknown` where no answer came
    */
   swapVolume(swap: Swap, signal: AbortSignal): Promise<void>;
+
+  /**
+   * Resolves when Nova has taken the news. Told twice it does nothing the second time.
+   *
+   * @throws OpenStackError as above
+   */
+  volumeReimaged(done: Reimaged, signal: AbortSignal): Promise<void>;
 }

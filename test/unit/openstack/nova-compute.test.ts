@@ -19,9 +19,11 @@ let server: Server;
 let url: string;
 let asked: string[];
 let answers: number[];
+/** The microversion of each request; undefined: Nova's oldest. */
+let versions: unknown[];
 
 beforeEach(async () => {
-  [asked, answers] = [[], []];
+  [asked, answers, versions] = [[], [], []];
   let tokens = 0;
   server = createServer((request, response) => {
     let text = '';
@@ -34,6 +36,7 @@ beforeEach(async () => {
         return response.end(JSON.stringify({ token: { expires_at, catalog } }));
       }
       asked.push(`${request.method ?? ''} ${request.url ?? ''} ${String(request.headers['x-auth-token'])} ${text}`);
+      versions.push(request.headers['x-openstack-nova-api-version']);
       response.writeHead(answers.shift() ?? 202);
       return response.end('{"badRequest": {"message": "Invalid volume"}}');
     });
@@ -50,6 +53,15 @@ function nova(withUser = true): NovaCompute {
   const session = withUser ? new KeystoneSession(http, 'nova', { ...nobody, ...user, ...project }) : null;
   return new NovaCompute({ http, session, endpoint });
 }
+
+describe('telling Nova of a new image', () => {
+  it('is an event of the server, in the version that has it', async () => {
+    await nova().volumeReimaged({ serverId: 'server', volumeId: 'volume' }, signal);
+    const event = '{"events":[{"name":"volume-reimaged","server_uuid":"server","tag":"volume"}]}';
+    expect(asked).toEqual([`POST /os-server-external-events token-1 ${event}`]);
+    expect(versions).toEqual(['2.93']);
+  });
+});
 
 describe('asking Nova to swap a volume', () => {
   const request = (token: string): string =>

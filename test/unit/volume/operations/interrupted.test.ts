@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import { lostAnswer } from '../../../support/fake-resources.ts';
+import { attachmentRow } from '../calls/call-world.ts';
 import { IMAGE } from './fake-images.ts';
 import {
   BACKUP,
@@ -106,9 +107,10 @@ function managing(fails: Readonly<Record<string, CinderError>> = {}): World {
   return at;
 }
 
-function reimaging(fails: Readonly<Record<string, CinderError>> = {}): World {
+function reimaging(fails: Readonly<Record<string, CinderError>> = {}, previous_status = 'available'): World {
   const at = creating({}, fails);
-  at.db.tables.volumes[VOLUME] = madeVolume({ status: 'downloading', previous_status: 'available' });
+  at.db.tables.volumes[VOLUME] = madeVolume({ status: 'downloading', previous_status });
+  if (previous_status === 'reserved') at.db.tables.attachments['a'] = attachmentRow();
   at.driver.files.set(VOLUME, 'old');
   return at;
 }
@@ -335,6 +337,11 @@ describe('what a backup reads', () => {
   test('ends the same, wherever an owner ends', () => endsTheSame('get_backup_device', request, () => backup()));
   test('fails the same, wherever an owner ends', () =>
     endsTheSame('get_backup_device', request, () => backup({ clone: failure })));
+});
+
+describe('a new image for a server that waits', () => {
+  // Once more under the same note, Nova is told once more.
+  test('ends the same, wherever an owner ends', () => endsTheSame('reimage', reimage, () => reimaging({}, 'reserved')));
 });
 
 describe.each(scenarios)('%s', (_what, method, args, make) => {

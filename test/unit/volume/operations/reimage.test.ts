@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
+import { OpenStackError } from '../../../../src/openstack/openstack-error.ts';
+import { attachmentRow } from '../calls/call-world.ts';
 import { IMAGE } from './fake-images.ts';
 import { SNAPSHOT, SOURCE, VOLUME, madeVolume, snapshotRow } from './rows.ts';
 import { World, type WorldOptions } from './world.ts';
@@ -87,6 +89,52 @@ describe('reimage', () => {
     expect(row(at)).toMatchObject({ status: 'error' });
     expect(at.db.tables.entry.detail).toContain(why);
     expect(at.driver.files.get(VOLUME)).toBe('old');
+  });
+
+  describe('of a server that is being rebuilt', () => {
+    const waiting = (): World => {
+      const at = world({ previous_status: 'reserved' });
+      at.db.tables.attachments = { a: attachmentRow(), b: attachmentRow({ id: 'b', instance_uuid: null }) };
+      return at;
+    };
+
+    it('tells Nova once the volume is reserved again', async () => {
+      const at = waiting();
+      const seen: unknown[] = [];
+      at.volumeReimaged = (done) => Promise.resolve(void seen.push([done, row(at)?.status, row(at)?.bootable]));
+      await at.carry('reimage', request);
+      expect(seen).toEqual([[{ serverId: attachmentRow().instance_uuid, volumeId: VOLUME }, 'reserved', true]]);
+      expect(at.db.tables.entry.outcome).toBe('done');
+    });
+
+    it('tells it again, and does nothing else again, where no answer came', async () => {
+      const at = waiting();
+      let calls = 0;
+      at.volumeReimaged = () => {
+        calls += 1;
+        return calls > 1 ? Promise.resolve() : Promise.reject(new OpenStackError('no answer', { outcome: 'unknown' }));
+      };
+      await at.carry('reimage', request);
+      expect([calls, at.attempts, at.db.tables.entry.outcome]).toEqual([2, 2, 'done']);
+      expect(at.images.calls.filter((call) => call === 'show')).toHaveLength(1);
+      expect(at.db.tables.messages).toEqual([]);
+    });
+
+    it('tells the user what Nova has refused; the volume has its new image all the same', async () => {
+      const at = waiting();
+      at.volumeReimaged = () => Promise.reject(new OpenStackError('HTTP 404', { outcome: 'failed' }));
+      await at.carry('reimage', request);
+      expect(row(at)).toMatchObject({ status: 'reserved', bootable: true });
+      expect(at.db.tables.messages).toMatchObject([{ resource_uuid: VOLUME, action_id: '016' }]);
+      expect(at.db.tables.entry.outcome).toBe('done');
+    });
+
+    it('is none of ours where the volume is reserved and nothing was noted', async () => {
+      const at = waiting();
+      at.db.tables.volumes[VOLUME] = madeVolume({ status: 'reserved' });
+      await at.carry('reimage', request);
+      expect([at.told, at.driver.calls, row(at)?.status]).toEqual([[], [], 'reserved']);
+    });
   });
 
   it('leaves alone what is not to be reimaged (any more)', async () => {

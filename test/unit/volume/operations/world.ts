@@ -49,6 +49,9 @@ export class World {
   reports = 0;
   /** What Nova does when it is asked. */
   swapVolume: Compute['swapVolume'] = () => Promise.reject(new OpenStackError('no Nova', { outcome: 'failed' }));
+  volumeReimaged: Compute['volumeReimaged'] = (done) => Promise.resolve(void this.told.push(done.serverId));
+  /** The servers that Nova was told of. */
+  readonly told: string[] = [];
   attempts = 0;
   idle: string | null = null;
 
@@ -77,7 +80,10 @@ export class World {
       backend,
       messages: { ...fakeMessages, enabled: options.notifies ?? true },
       peers: this.peers,
-      compute: { swapVolume: (...asked) => this.swapVolume(...asked) },
+      compute: {
+        swapVolume: (...asked) => this.swapVolume(...asked),
+        volumeReimaged: (...told) => this.volumeReimaged(...told),
+      },
       objects: {
         volume: ({ id, host, status }) => ({ id, host, status }),
         attachment: (attachment, volume) => ({ id: attachment.id, volume: volume.id }),
