@@ -8,6 +8,7 @@ import type { Migrator } from './migrator.ts';
 import type { OwnNames } from './own-names.ts';
 import { postgresMigrator } from './postgres/migrator.ts';
 import type { Session } from './session.ts';
+import { upstreamProblem } from './upstream-schema.ts';
 
 /** The tables are not as this release needs them; the message says what to do, with SQL where that is the answer. */
 export class SchemaError extends AppError {
@@ -30,13 +31,16 @@ export interface SchemaState {
 /**
  * At the start of a replica: makes our own tables where they are missing. Cinder's are never made by a replica.
  *
- * @throws SchemaError without Cinder's tables, or without the right to make ours (with the SQL)
+ * @throws SchemaError without Cinder's tables, with those of a release that is not known, or without the right to make
+ *   ours (with the SQL)
  */
 export async function prepareSchema(session: Session, names: OwnNames, schema: string | null): Promise<void> {
   const state = await schemaState(session, names, schema);
   if (!state.cinder) {
     throw new SchemaError("Cinder's tables are not in this database: cinder-volume-aa db sync makes them");
   }
+  const problem = state.upstreamOwned ? await upstreamProblem(session) : null;
+  if (problem !== null) throw new SchemaError(problem);
   if (missing(state, 'own').length > 0) await migrate(session, names, schema, 'own');
 }
 

@@ -6,6 +6,7 @@ import { PoolSession } from './pool-session.ts';
 import { Pool } from './pool.ts';
 import { migrate, missing, schemaState } from './schema.ts';
 import type { Session } from './session.ts';
+import { upstreamProblem } from './upstream-schema.ts';
 
 export interface SyncOptions {
   /** Schema of our own tables; null: beside Cinder's. */
@@ -45,10 +46,12 @@ export interface CheckResult {
 export function checkDatabase(url: string, options: SyncOptions = {}): Promise<CheckResult> {
   return withSession(url, options, async (session, schema) => {
     const state = await schemaState(session, ownNames(schema), schema);
+    const ofUpstream = state.upstreamOwned ? await upstreamProblem(session) : null;
     return {
       upstreamOwned: state.upstreamOwned,
       problems: [
         ...(state.cinder ? [] : ["Cinder's tables are missing"]),
+        ...(ofUpstream === null ? [] : [ofUpstream]),
         ...missing(state, 'own').map(({ name }) => `our own tables are not up to date: ${name} was not run`),
       ],
     };

@@ -171,6 +171,32 @@ describe.each(engines)('on %s', (engine) => {
       expect(await checkDatabase(url)).toEqual({ upstreamOwned: true, problems: [] });
     });
 
+    it.each([
+      ['c92a3e68beed', null],
+      ['385d1313da9a', null],
+      ['0123456789ab', /alembic_version 0123456789ab.*upgrade cinder-volume-aa before Cinder/],
+      ['921e1a36b076', /before Zed.*cinder-manage db sync/],
+    ])('of revision %s', async (revision, refusal) => {
+      const { url } = await emptyDatabase(engine);
+      await syncDatabase(url);
+      await rows(engine, url, `create table alembic_version (version_num varchar(32) primary key)`);
+      await rows(engine, url, `insert into alembic_version values ('${revision}')`);
+      const db = openDatabase({ url, maxRetries: 0 });
+      const started = db.start(AbortSignal.timeout(5_000)).then(
+        () => null,
+        (error: unknown) => error,
+      );
+      const { problems } = await checkDatabase(url);
+      if (refusal === null) {
+        expect([await started, problems]).toEqual([null, []]);
+      } else {
+        expect(await started).toBeInstanceOf(SchemaError);
+        expect(((await started) as Error).message).toMatch(refusal);
+        expect(problems).toEqual([expect.stringMatching(refusal)]);
+      }
+      await db.stop({ force: AbortSignal.timeout(1_000) });
+    });
+
     it("is not filled with Cinder's tables where upstream has not made them yet", async () => {
       const { url } = await emptyDatabase(engine);
       await rows(engine, url, `create table alembic_version (version_num varchar(32) primary key)`);
