@@ -6,7 +6,7 @@ export type ZkClient = zookeeper.Client;
 /** The parts of node-zookeeper-client's connection manager that this file must reach to close its gaps. */
 interface Manager {
   servers: readonly HostPort[];
-  socket?: { destroy(): void; cork(): void; uncork(): void };
+  socket?: { destroy(): void };
   pendingBuffer: Buffer | null;
   packetQueue: { shift(): { callback?: (error: Error) => void } | undefined };
   updateTimeout(sessionTimeoutMs: number): void;
@@ -91,17 +91,6 @@ export class GovernedClient {
 
   connect(): void {
     this.client.connect();
-  }
-
-  /** What `start` writes at once leaves in one piece: one system call and one wake-up of the server. */
-  together<T>(start: () => T): T {
-    const { socket } = this.#manager;
-    socket?.cork();
-    try {
-      return start();
-    } finally {
-      socket?.uncork();
-    }
   }
 
   /** Gives up the present connection; the library makes another one for the same session. */

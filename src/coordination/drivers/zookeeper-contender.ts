@@ -137,7 +137,7 @@ export class Contender implements HeldLock {
   /** Queues, and lists the queue in the same breath: a session's calls are carried out in order. One round trip. */
   async #enqueue(): Promise<Queue> {
     this.#mayBeQueued = true;
-    const [, queue] = await this.#session.together(() => Promise.all([this.#create(), this.#list()]));
+    const [, queue] = await Promise.all([this.#create(), this.#list()]);
     return queue;
   }
 

@@ -131,11 +131,6 @@ export class ZookeeperSession {
     }
   }
 
-  /** The calls that `start` makes at once are sent as one piece, in their order. */
-  together<T>(start: () => T): T {
-    return this.#governed.together(start);
-  }
-
   /**
    * Ends the session here without telling the server: it lives on there, with its nodes, until it expires. That is
    * later than every proof that was given out, so nobody gets a lock while its lease still counts as held.
