@@ -111,16 +111,16 @@ async function replaceContent(
 }
 
 /** Step 4, of each server that has an attachment of the volume. No answer is no outcome: the successor tells it. */
-async function tellServers(volume: Volume, scope: Scope, { compute, db, settings }: OperationPorts): Promise<void> {
-  for (const { instance_uuid: serverId } of await db.attachments.ofVolume(volume.id)) {
+async function tellServers(volume: Volume, scope: Scope, ports: OperationPorts): Promise<void> {
+  for (const { instance_uuid: serverId } of await ports.db.attachments.ofVolume(volume.id)) {
     if (serverId === null) continue;
     try {
-      await scope.park(() => compute.volumeReimaged({ serverId, volumeId: volume.id }, scope.signal));
+      await scope.park(() => ports.compute.volumeReimaged({ serverId, volumeId: volume.id }, scope.signal));
     } catch (thrown) {
       if (scope.signal.aborted || isUnknownOutcome(thrown)) throw thrown;
       scope.log.warn({ err: thrown, server: serverId }, 'Nova did not take the news of a new image');
       const message = failureMessage('reimage', volume, scope.context, toCinderError(thrown));
-      await db.messages.create(message, settings.messageTtlSeconds);
+      await scope.save((db) => db.messages.create(message, ports.settings.messageTtlSeconds));
     }
   }
 }
