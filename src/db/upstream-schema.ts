@@ -2,7 +2,8 @@ import type { Session } from './session.ts';
 
 /**
  * Upstream's schema revisions (cinder/db/migrations/versions) that this program has been read against, oldest first:
- * from the last of Zed (21) on. All of them leave the columns that we write as they are.
+ * from the last of Zed (21) on. What they change (indexes, a table of old, quota rows, where nulls may stand) leaves the
+ * rows that we write right.
  */
 const known = [
   'c92a3e68beed',

@@ -96,7 +96,7 @@ export class Contender implements HeldLock {
     try {
       await this.#session.whenConnected(signal);
       // Before the first creation there is nothing of ours to look for.
-      const found = this.#mayBeQueued ? await this.#unlessEnded(this.#list()) : [];
+      const found = this.#mayBeQueued ? await this.#list() : [];
       const queue = this.#placeIn(found) === -1 ? await raceAbort(this.#enqueue(), signal) : found;
       const place = this.#placeIn(queue);
       // The lock's folder was made just now.
@@ -118,15 +118,14 @@ export class Contender implements HeldLock {
     return queue.findIndex(({ node }) => node.startsWith(this.#prefix));
   }
 
-  #unlessEnded<T>(answer: Promise<T>): Promise<T> {
-    return raceAbort(answer, this.#session.ended);
-  }
-
   /** Empty also when the lock's folder is not there yet. */
   async #list(): Promise<Queue> {
     try {
       return contenders(
-        await this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
+        await raceAbort(
+          this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
+          this.#session.ended,
+        ),
       );
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return [];
@@ -242,10 +241,14 @@ export class Contender implements HeldLock {
     }
   }
 
+  async #ownNode(): Promise<string | undefined> {
+    const queue = await this.#list();
+    return queue[this.#placeIn(queue)]?.node;
+  }
+
   /** @param again an earlier try may have removed it: that it is gone says nothing then */
   async #removeOnce(again: boolean): Promise<boolean> {
-    const node =
-      this.#node ?? (await this.#unlessEnded(this.#list())).find((one) => one.node.startsWith(this.#prefix))?.node;
+    const node = this.#node ?? (await this.#ownNode());
     if (node === undefined) return again;
     try {
       await this.#session.call<undefined>('leave a lock', (client, done) =>

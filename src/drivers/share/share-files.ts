@@ -53,8 +53,7 @@ export class ShareFiles {
     const present = await this.#lengthOf(path);
     if (present === bytes) return { state: 'exists' };
     if (present !== null && !mayReplace) return { state: 'conflict', bytes: present };
-    guard.assert();
-    await this.#writeTemp(dir, temp, async (handle) => {
+    await this.#writeTemp(dir, temp, guard, async (handle) => {
       await (fill === 'sparse' ? handle.truncate(bytes) : writeZeros(handle, bytes, guard));
       await finish(handle, mode, null);
     });
@@ -77,8 +76,7 @@ export class ShareFiles {
 
   async replaceFile(args: Args<'replaceFile'>, guard: CallGuard): Promise<null> {
     const { dir, temp, name, text, mode, owner } = args;
-    guard.assert();
-    await this.#writeTemp(dir, temp, async (handle) => {
+    await this.#writeTemp(dir, temp, guard, async (handle) => {
       await handle.writeFile(text);
       await finish(handle, mode, owner);
     });
@@ -143,7 +141,13 @@ export class ShareFiles {
   }
 
   /** Where writing fails (a full share) nothing stays behind. */
-  async #writeTemp(dir: string, temp: string, write: (handle: FileHandle) => Promise<void>): Promise<void> {
+  async #writeTemp(
+    dir: string,
+    temp: string,
+    guard: CallGuard,
+    write: (handle: FileHandle) => Promise<void>,
+  ): Promise<void> {
+    guard.assert();
     const path = pathIn(this.#allowed, dir, tempFolder, temp);
     // An earlier try of the same owner left it.
     await unlink(path).catch(ignore('ENOENT'));
