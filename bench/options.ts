@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneOf } from '../test/support/command-options.ts';
 
 const lockServices = ['file', 'zookeeper', 'redis'] as const;
 export type LockService = (typeof lockServices)[number];
@@ -125,10 +126,4 @@ function whole(name: string, text: string, smallest: number): number {
   const value = Number(text);
   if (Number.isSafeInteger(value) && value >= smallest) return value;
   throw new Error(`${name} must be a whole number of at least ${smallest}, not "${text}"`);
-}
-
-function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}, not "${text}"`);
-  return found;
 }

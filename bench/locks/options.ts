@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneOf } from '../../test/support/command-options.ts';
 import type { Side } from './members.ts';
 import { serviceNames, type ServiceName } from './services.ts';
 
@@ -58,10 +59,4 @@ export function parseLockBenchOptions(argv: readonly string[]): LockBenchOptions
     seconds,
     out: values.out,
   };
-}
-
-function oneOf<const T extends string>(name: string, text: string, choices: readonly T[]): T {
-  const found = choices.find((choice) => choice === text);
-  if (found === undefined) throw new Error(`${name} must be one of ${choices.join(', ')}, not "${text}"`);
-  return found;
 }

@@ -1,23 +1,10 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { loadConfig, type Config } from '../../src/config/load.ts';
-import { syncDatabase } from '../../src/db/sync-database.ts';
-import { freePort } from '../support/free-port.ts';
-import {
-  startPostgres,
-  startRabbit,
-  startRedis,
-  startZookeeper,
-  type PostgresServer,
-  type RabbitServer,
-} from '../support/servers.ts';
-import type { TestServer } from '../support/test-server.ts';
-import { Links, type Urls } from './links.ts';
-import { locksUrlOf, replicaConf } from './configuration.ts';
+import type { Config } from '../../src/config/load.ts';
 import type { ChaosOptions } from './options.ts';
 import type { Random } from './random.ts';
-import { ReplicaSlot } from './replica-slot.ts';
+import type { ReplicaSlot } from './replica-slot.ts';
+import { startServers, stopServers, type Servers } from './servers.ts';
+import { Site } from './site.ts';
 
 const readyWithinMs = 90_000;
 const stopGraceMs = 20_000;
@@ -30,12 +17,6 @@ export interface Tending {
   /** Milliseconds. */
   restartAfter(): number;
   thawAfter(): number;
-}
-
-export interface Servers {
-  readonly rabbit: RabbitServer;
-  readonly postgres: PostgresServer;
-  readonly locks?: TestServer & { readonly url: string };
 }
 
 /** The servers and the replicas of one run. */
@@ -62,36 +43,14 @@ export class Lab {
 
   /** @param program what Node runs as a replica */
   static async start(options: ChaosOptions, dir: string, program: string, random: Random): Promise<Lab> {
-    const [share, traceDir] = [join(dir, 'share'), join(dir, 'trace')];
-    for (const folder of [share, traceDir, join(dir, 'locks')]) await mkdir(folder, { recursive: true });
     const servers = await startServers(options);
     try {
-      const databaseUrl = await servers.postgres.createDatabase('chaos');
-      await syncDatabase(databaseUrl, { schema: null });
-      await servers.rabbit.admin.createVhost('chaos');
-      const direct: Urls = {
-        databaseUrl,
-        rabbitUrl: servers.rabbit.url,
-        locksUrl: locksUrlOf(options.locks, dir, servers.locks?.url),
-      };
-      const common = { dir, share, vhost: 'chaos', qcow2: random.chance(0.3) };
-      const configure = async (host: string, healthPort: number, urls: Urls): Promise<string> => {
-        const file = join(dir, `${host}.conf`);
-        await mkdir(join(dir, host), { recursive: true });
-        await writeFile(file, replicaConf({ ...common, ...urls, host, healthPort }));
-        return file;
-      };
+      const { locks, replicas } = options;
+      const site = await Site.make(servers, { name: 'chaos', dir, program, locks, qcow2: random.chance(0.3) });
       const slots: ReplicaSlot[] = [];
-      for (let index = 1; index <= options.replicas; index += 1) {
-        const [name, healthPort] = [`r${index}`, await freePort()];
-        const links = await Links.start(direct);
-        const configFile = await configure(name, healthPort, links.urls);
-        const logFile = join(dir, `${name}.log`);
-        slots.push(new ReplicaSlot({ name, program, configFile, logFile, healthPort, traceDir, links }));
-      }
-      const driverConf = await configure('driver', await freePort(), direct);
-      const config = await loadConfig({ given: [{ kind: 'file', path: driverConf }], environment: {} });
-      const lab = new Lab({ dir, share, traceDir, config, databaseUrl, servers, slots });
+      for (let index = 1; index <= replicas; index += 1) slots.push(await site.slot(`r${index}`));
+      const { share, traceDir, databaseUrl } = site;
+      const lab = new Lab({ dir, share, traceDir, config: await site.driverConfig(), databaseUrl, servers, slots });
       await Promise.all(slots.map((slot) => slot.start()));
       await Promise.all(slots.map((slot) => slot.ready(AbortSignal.timeout(readyWithinMs))));
       return lab;
@@ -148,19 +107,4 @@ export class Lab {
     await Promise.all(this.slots.map((slot) => slot.links.stop()));
     await stopServers(this.servers);
   }
-}
-
-export async function startServers(options: Pick<ChaosOptions, 'locks'>): Promise<Servers> {
-  const [postgres, rabbit, locks] = await Promise.all([
-    startPostgres(),
-    startRabbit(),
-    options.locks === 'redis' ? startRedis({ appendOnly: true }) : undefined,
-  ]);
-  const zookeeper = options.locks === 'zookeeper' ? await startZookeeper({ tickMs: 500 }) : undefined;
-  const service = locks ?? zookeeper;
-  return { postgres, rabbit, ...(service === undefined ? {} : { locks: service }) };
-}
-
-export async function stopServers(servers: Servers): Promise<void> {
-  await Promise.all([servers.postgres.stop(), servers.rabbit.stop(), servers.locks?.stop()]);
 }

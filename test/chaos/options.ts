@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneOf, wholeNumber } from '../support/command-options.ts';
 
 export const faultNames = ['kill', 'stop', 'restart', 'partition', 'broker', 'database', 'lock-service'] as const;
 export type FaultName = (typeof faultNames)[number];
@@ -44,19 +45,21 @@ const known = {
   keep: { type: 'boolean', default: false },
 } as const;
 
+const many = { min: 1, max: 999_999_999 };
+
 /** @throws Error naming the option that is wrong */
 export function parseOptions(argv: readonly string[]): ChaosOptions {
   const { values } = parseArgs({ args: [...argv], options: known, strict: true });
   const faults = values.faults.split(',').map((name) => oneOf('--faults', name, faultNames));
   const locks = values.locks ?? (faults.includes('lock-service') ? 'redis' : 'file');
   return {
-    replicas: whole('--replicas', values.replicas),
-    seconds: whole('--seconds', values.seconds),
-    phaseSeconds: whole('--phase', values.phase),
-    seed: whole('--seed', values.seed ?? String(Date.now() % 1_000_000)),
+    replicas: wholeNumber('--replicas', values.replicas, many),
+    seconds: wholeNumber('--seconds', values.seconds, many),
+    phaseSeconds: wholeNumber('--phase', values.phase, many),
+    seed: wholeNumber('--seed', values.seed ?? String(Date.now() % 1_000_000), many),
     faults,
     locks: oneOf('--locks', locks, lockServices),
-    users: whole('--users', values.users),
+    users: wholeNumber('--users', values.users, many),
     keep: values.keep,
   };
 }
@@ -66,15 +69,4 @@ export function replayCommand(options: ChaosOptions): string {
   const { replicas, seconds, phaseSeconds, seed, faults, locks, users } = options;
   const numbers = `--replicas ${replicas} --seconds ${seconds} --phase ${phaseSeconds} --seed ${seed} --users ${users}`;
   return `npm run chaos -- ${numbers} --locks ${locks} --faults ${faults.join(',')}`;
-}
-
-function whole(option: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new Error(`${option} must be a whole number, 1 or more; it is "${text}"`);
-}
-
-function oneOf<T extends string>(option: string, text: string, names: readonly T[]): T {
-  const found = names.find((name) => name === text);
-  if (found !== undefined) return found;
-  throw new Error(`${option}: "${text}" is none of ${names.join(', ')}`);
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneOf, wholeNumber } from '../support/command-options.ts';
 import { explore, type Bounds, type Exploration } from './explore.ts';
 import { mistakes } from './mistakes.ts';
 import { worlds, type World, type WorldName } from './worlds.ts';
@@ -20,31 +21,22 @@ const { values } = parseArgs({
   },
 });
 
-function whole(name: string, text: string): number {
-  if (/^\d{1,8}$/.test(text)) return Number(text);
-  throw new Error(`--${name} must be a whole number, not "${text}"`);
-}
-
-function oneOf<T extends string>(name: string, text: string, known: readonly T[]): T {
-  const found = known.find((one) => one === text);
-  if (found !== undefined) return found;
-  throw new Error(`--${name} must be one of: ${known.join('; ')}`);
-}
+const some = { min: 0, max: 99_999_999 };
 
 function boundsOf(): Bounds {
   const { kill, freeze, lost, late, duplicate, replicas, depth, states, mistake } = values;
   return {
     budget: {
-      kill: whole('kill', kill),
-      freeze: whole('freeze', freeze),
-      lostAnswer: whole('lost', lost),
-      late: whole('late', late),
-      duplicate: whole('duplicate', duplicate),
+      kill: wholeNumber('--kill', kill, some),
+      freeze: wholeNumber('--freeze', freeze, some),
+      lostAnswer: wholeNumber('--lost', lost, some),
+      late: wholeNumber('--late', late, some),
+      duplicate: wholeNumber('--duplicate', duplicate, some),
     },
-    replicas: whole('replicas', replicas),
-    states: whole('states', states),
-    ...(depth === undefined ? {} : { depth: whole('depth', depth) }),
-    ...(mistake === undefined ? {} : { mistake: oneOf('mistake', mistake, mistakes) }),
+    replicas: wholeNumber('--replicas', replicas, some),
+    states: wholeNumber('--states', states, some),
+    ...(depth === undefined ? {} : { depth: wholeNumber('--depth', depth, some) }),
+    ...(mistake === undefined ? {} : { mistake: oneOf('--mistake', mistake, mistakes) }),
   };
 }
 
@@ -64,7 +56,7 @@ function tell(
 
 const bounds = boundsOf();
 const known = Object.keys(worlds) as readonly WorldName[];
-for (const name of values.world === undefined ? known : [oneOf('world', values.world, known)]) {
+for (const name of values.world === undefined ? known : [oneOf('--world', values.world, known)]) {
   const since = performance.now();
   const world: World = worlds[name];
   tell(name, await explore(world, bounds), performance.now() - since);

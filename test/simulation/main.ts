@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { oneOf, wholeNumber } from '../support/command-options.ts';
 import { mistakes, type Mistake } from './mistakes.ts';
 import { World } from './world.ts';
 
@@ -33,16 +34,10 @@ async function simulate(first: number, runs: number, mistake: Mistake | undefine
   );
 }
 
-function whole(name: string, text: string): number {
-  if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-  throw new Error(`${name} must be a whole number of at least 1, not "${text}"`);
-}
-
-function mistakeOf(text: string | undefined): Mistake | undefined {
-  if (text === undefined) return undefined;
-  const found = mistakes.find((mistake) => mistake === text);
-  if (found === undefined) throw new Error(`--mistake must be one of: ${mistakes.join('; ')}`);
-  return found;
-}
-
-await simulate(whole('--seed', values.seed), whole('--runs', values.runs), mistakeOf(values.mistake));
+const many = { min: 1, max: 999_999_999 };
+const { seed, runs, mistake } = values;
+await simulate(
+  wholeNumber('--seed', seed, many),
+  wholeNumber('--runs', runs, many),
+  mistake === undefined ? undefined : oneOf('--mistake', mistake, mistakes),
+);

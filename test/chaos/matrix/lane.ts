@@ -3,21 +3,18 @@ import { join } from 'node:path';
 import { openDrive, type Drive } from '../../../src/cli/drive/open-drive.ts';
 import { openCaller } from '../../../src/cli/drive/open-caller.ts';
 import { queueOf, type Target } from '../../../src/cli/drive/target.ts';
-import { loadConfig, type Config } from '../../../src/config/load.ts';
-import { syncDatabase } from '../../../src/db/sync-database.ts';
+import type { Config } from '../../../src/config/load.ts';
 import type { Json, JsonObject } from '../../../src/domain/json.ts';
 import type { VolumeType } from '../../../src/domain/rows.ts';
-import { freePort } from '../../support/free-port.ts';
 import { eventually } from '../../support/poll.ts';
-import { locksUrlOf, replicaConf, type Times } from '../configuration.ts';
+import type { Times } from '../configuration.ts';
 import { Guest } from '../guest.ts';
-import type { Servers } from '../lab.ts';
-import { Links, type Urls } from '../links.ts';
 import type { LockService } from '../options.ts';
-import { ReplicaSlot } from '../replica-slot.ts';
+import type { ReplicaSlot } from '../replica-slot.ts';
+import type { Servers } from '../servers.ts';
+import { Site } from '../site.ts';
 
 const readyWithinMs = 60_000;
-const vhostOf = (name: string): string => `matrix-${name}`;
 
 /** A lock lasts as long as after this many seconds it is somebody else's. */
 export const times: Times = { lockTtl: 2, presumedDead: 1 };
@@ -64,34 +61,17 @@ export class Lane {
   }
 
   static async start(servers: Servers, { name, dir, program, locks }: LaneOptions): Promise<Lane> {
-    const [share, traceDir, armed] = [join(dir, 'share'), join(dir, 'trace'), join(dir, 'armed')];
-    for (const folder of [share, traceDir, armed, join(dir, 'locks')]) await mkdir(folder, { recursive: true });
-    const databaseUrl = await servers.postgres.createDatabase(`matrix_${name}`);
-    await syncDatabase(databaseUrl, { schema: null });
-    await servers.rabbit.admin.createVhost(vhostOf(name));
-    const locksUrl = locksUrlOf(locks, dir, servers.locks?.url);
-    const direct: Urls = { databaseUrl, rabbitUrl: servers.rabbit.url, locksUrl };
-    const configure = async (host: string, healthPort: number, urls: Urls): Promise<string> => {
-      const file = join(dir, `${host}.conf`);
-      await mkdir(join(dir, host), { recursive: true });
-      const place = { ...urls, dir, share, host, healthPort, times, vhost: vhostOf(name), qcow2: false };
-      await writeFile(file, replicaConf(place));
-      return file;
-    };
-    const slots = await Promise.all(
-      ['r1', 'r2'].map(async (host) => {
-        const [links, healthPort] = [await Links.start(direct), await freePort()];
-        const configFile = await configure(host, healthPort, links.urls);
-        const logFile = join(dir, `${host}.log`);
-        return new ReplicaSlot({ name: host, program, configFile, logFile, healthPort, traceDir, links });
-      }),
-    );
-    const config = await configOf(await configure('driver', await freePort(), direct));
+    const armed = join(dir, 'armed');
+    await mkdir(armed, { recursive: true });
+    const site = await Site.make(servers, { name: `matrix_${name}`, dir, program, locks, qcow2: false, times });
+    const slots = await Promise.all(['r1', 'r2'].map((host) => site.slot(host)));
+    const config = await site.driverConfig();
     await Promise.all(slots.map((slot) => slot.start(`@${join(armed, 'point')}`)));
     await Promise.all(slots.map((slot) => slot.ready(AbortSignal.timeout(readyWithinMs))));
     const drive = await openDrive(config, { bypassApi: false, signal: new AbortController().signal });
     const caller = await openCaller(config, AbortSignal.timeout(readyWithinMs));
     const [target, type] = [await drive.target(undefined), await drive.volumeType(undefined)];
+    const { share, traceDir } = site;
     return new Lane({ share, traceDir, config, slots, drive, target, type, caller, armed });
   }
 
@@ -125,14 +105,16 @@ export class Lane {
   }
 
   cast(method: string, args: JsonObject): Promise<void> {
-    const place = { host: this.target.host, cluster_name: this.target.clusterName };
-    return this.#caller.rpc.cast(queueOf(place), method, '3.0', args, AbortSignal.timeout(10_000));
+    return this.#caller.rpc.cast(this.#queue, method, '3.0', args, AbortSignal.timeout(10_000));
   }
 
   call(method: string, args: JsonObject): Promise<Json> {
-    const place = { host: this.target.host, cluster_name: this.target.clusterName };
     const signal = AbortSignal.timeout(60_000);
-    return this.#caller.rpc.call(queueOf(place), method, '3.0', args, { timeoutMs: 60_000, signal }) as Promise<Json>;
+    return this.#caller.rpc.call(this.#queue, method, '3.0', args, { timeoutMs: 60_000, signal }) as Promise<Json>;
+  }
+
+  get #queue(): ReturnType<typeof queueOf> {
+    return queueOf({ host: this.target.host, cluster_name: this.target.clusterName });
   }
 
   async until(what: string, check: () => Promise<boolean>): Promise<void> {
@@ -145,8 +127,4 @@ export class Lane {
     await Promise.all(this.slots.map((slot) => slot.stop(20_000)));
     await Promise.all(this.slots.map(({ links }) => links.stop()));
   }
-}
-
-function configOf(path: string): Promise<Config> {
-  return loadConfig({ given: [{ kind: 'file', path }], environment: {} });
 }

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { messageOf } from '../../../src/kernel/errors.ts';
+import { oneOf, wholeNumber } from '../../support/command-options.ts';
 import { lockServices } from '../options.ts';
 import { builtProgram } from '../run.ts';
 import { cellFaults, cellName, parseCell, tableOf } from './cells.ts';
@@ -30,17 +31,22 @@ const known = {
   help: { type: 'boolean', default: false },
 } as const;
 
+const many = { min: 1, max: 99_999 };
+
 function optionsOf(argv: readonly string[]) {
   const { values } = parseArgs({ args: [...argv], options: known, strict: true });
   const operations = values.operations?.split(',') ?? scenarios.map(({ name }) => name);
   for (const name of operations) scenarioOf(name);
-  const cells = Array.from({ length: whole('--times', values.times) }, () => values.cell?.map(parseCell) ?? []).flat();
+  const cells = Array.from(
+    { length: wholeNumber('--times', values.times, many) },
+    () => values.cell?.map(parseCell) ?? [],
+  ).flat();
   const matrix: MatrixOptions = {
     operations,
     faults: values.faults.split(',').map((name) => oneOf('--faults', name, cellFaults)),
     locks: oneOf('--locks', values.locks, lockServices),
-    lanes: whole('--lanes', values.lanes),
-    mostOfOne: whole('--most', values.most),
+    lanes: wholeNumber('--lanes', values.lanes, many),
+    mostOfOne: wholeNumber('--most', values.most, many),
     cells,
   };
   return { matrix, json: values.json, help: values.help };
@@ -74,17 +80,6 @@ async function main(argv: readonly string[]): Promise<number> {
     await writeFile(json, `${JSON.stringify({ locks: matrix.locks, cells }, null, 1)}\n`);
   }
   return report.results.some(({ end }) => end === 'broken') ? 3 : 0;
-}
-
-function whole(option: string, text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new Error(`${option} must be a whole number, 1 or more; it is "${text}"`);
-}
-
-function oneOf<T extends string>(option: string, text: string, names: readonly T[]): T {
-  const found = names.find((name) => name === text);
-  if (found !== undefined) return found;
-  throw new Error(`${option}: "${text}" is none of ${names.join(', ')}`);
 }
 
 try {

@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
-import { startServers, stopServers, type Servers } from '../lab.ts';
+import { startServers, stopServers, type Servers } from '../servers.ts';
 import type { LockService } from '../options.ts';
 import { callScenarios } from './call-scenarios.ts';
 import { cellName, cellsOf, type Cell, type CellFault, type CellResult } from './cells.ts';
