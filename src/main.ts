@@ -50,7 +50,8 @@ async function command(argv: readonly string[]): Promise<number> {
   const stop = new AbortController();
   process.once('SIGINT', () => stop.abort(new Error('SIGINT')));
   process.once('SIGTERM', () => stop.abort(new Error('SIGTERM')));
-  return runCommand(argv, { version: version(), signal: stop.signal, complain, print });
+  const failpoints = await testFailpoints();
+  return runCommand(argv, { version: version(), signal: stop.signal, complain, print, failpoints });
 }
 
 function print(line: string): void {

@@ -14,11 +14,11 @@ export interface ShareContent {
   readonly others: readonly string[];
 }
 
-/** The driver's own marks on a share, which stay for ever. */
-const marks = new Set(['.cinderSecureEnvIndicator']);
+/** The driver's own marks on a share: one stays for ever, the other comes and goes with each look of a replica. */
+const marks = new Set(['.cinderSecureEnvIndicator', '.cinder-volume-aa.fresh']);
 
 /** Where the driver makes files before they get their name: it stays, what is in it does not. */
-const workFolder = '.cinder-volume-aa';
+export const workFolder = '.cinder-volume-aa';
 
 export async function readShare(location: string, folder: string): Promise<ShareContent> {
   const images = new Map<string, ImageFile>();

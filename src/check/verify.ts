@@ -1,7 +1,9 @@
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import { volumeNameId } from '../domain/rows.ts';
 import type { ImageFile } from './image-file.ts';
-import type { ShareContent } from './share-content.ts';
+import { leftOver } from './left-over.ts';
+import type { About, Cause } from './remedies.ts';
+import { workFolder, type ShareContent } from './share-content.ts';
 
 /**
  * - `lost`: a row promises something that is not there, or not as promised.
@@ -16,6 +18,8 @@ export interface Difference {
   readonly subject: string;
   /** One sentence for a person. */
   readonly problem: string;
+  /** Of what is behind it, where there is a remedy for that. */
+  readonly about?: About;
 }
 
 /** Everything that must agree. */
@@ -60,7 +64,7 @@ export function verify(evidence: Evidence): readonly Difference[] {
     ...ofVolumes,
     ...ofSnapshots,
     ...orphanSnapshots(evidence),
-    ...[...used].flatMap(([share, names]) => leftOver(share, names)),
+    ...[...used].flatMap(([share, names]) => leftOver(share, names, evidence)),
     ...openRequests(evidence),
     ...checkQuota(evidence),
   ];
@@ -76,6 +80,9 @@ function byVolume(snapshots: readonly Snapshot[]): ReadonlyMap<string, readonly 
   return found;
 }
 
+/** A difference of one volume, and what is behind it. */
+type Fault = About & Pick<Difference, 'problem'>;
+
 function checkVolume(
   volume: Volume,
   snapshots: readonly Snapshot[],
@@ -87,20 +94,33 @@ function checkVolume(
   const base = volumeName(volumeNameId(volume));
   if (share !== undefined && used !== undefined) markUsed(share, base, used);
   if (!live && volume.status !== 'available' && volume.status !== 'in-use') return stuckRow(subject, volume.status);
-  const lost = (problem: string): Difference => ({ kind: 'lost', subject, problem });
-  if (share === undefined) return [lost(`lies on ${volume.provider_location ?? 'no share'}, which is not known`)];
+  const ids = { volume: volume.id, nameId: volumeNameId(volume), ...(share && { share: share.location }) };
+  const lost = ({ problem, ...about }: Fault): Difference => ({
+    kind: 'lost',
+    subject,
+    problem,
+    about: { ...ids, ...about },
+  });
+  if (share === undefined) {
+    return [
+      lost({
+        cause: 'unknown share',
+        problem: `lies on ${volume.provider_location ?? 'no share'}, which is not known`,
+      }),
+    ];
+  }
   const info = share.infos.get(base) ?? {};
   const active = info['active'] ?? base;
-  const chain = chainFrom(share.images, active);
-  const found: Difference[] = chain.problems.map(lost);
+  const chain = chainFrom(share.images, info, active);
+  const found: Difference[] = chain.faults.map(lost);
   for (const file of chain.files) used?.add(file);
   const end = chain.files.at(-1) ?? 'nothing';
   // Without its base where Nova has merged the oldest snapshot of an attached volume.
-  if (end !== base && !end.startsWith(`${base}.`) && chain.problems.length === 0) {
-    found.push(lost(`has a chain that ends in ${end}, not in ${base}`));
+  if (end !== base && !end.startsWith(`${base}.`) && chain.faults.length === 0) {
+    found.push(lost({ cause: 'foreign end', problem: `has a chain that ends in ${end}, not in ${base}` }));
   }
   found.push(...checkSize(share.images.get(active), volume).map(lost));
-  return [...found, ...checkSnapshots(snapshots, info, chain.files, subject)];
+  return [...found, ...checkSnapshots(snapshots, info, chain.files, { subject, ids })];
 }
 
 /** Its request decides what becomes of its files: none of them is left over, and none is missing yet. */
@@ -114,6 +134,7 @@ function leaveAlone(
   const isOwn = (name: string): boolean => name === base || name.startsWith(`${base}.`);
   for (const name of share?.images.keys() ?? []) if (isOwn(name)) used?.add(name);
   used?.add(`${base}.info`);
+  for (const name of share?.others ?? []) if (name.startsWith(`${workFolder}/${base}~`)) used?.add(name);
 }
 
 /** The volume's info file belongs to it; its other files must be in the chain or they are left over. */
@@ -121,56 +142,66 @@ function markUsed(share: ShareContent, base: string, used: Set<string>): void {
   if (share.infos.has(base)) used.add(`${base}.info`);
 }
 
-function checkSize(active: ImageFile | undefined, { size }: Volume): readonly string[] {
+function checkSize(active: ImageFile | undefined, { size }: Volume): readonly Fault[] {
   const wanted = (size ?? 0) * 2 ** 30;
   if (active === undefined || active.virtualSize === wanted) return [];
-  return [`has ${size ?? 0} GiB in its row, but ${active.virtualSize / 2 ** 30} GiB in its image`];
+  const problem = `has ${size ?? 0} GiB in its row, but ${active.virtualSize / 2 ** 30} GiB in its image`;
+  return [{ cause: 'size', problem }];
 }
 
 /** From the newest file to the base; stops at the first that is missing or comes twice. */
 function chainFrom(
   images: ReadonlyMap<string, ImageFile>,
+  info: Readonly<Record<string, string>>,
   active: string,
-): { readonly files: readonly string[]; readonly problems: readonly string[] } {
+): { readonly files: readonly string[]; readonly faults: readonly Fault[] } {
   const files: string[] = [];
   for (let name: string | null = active; name !== null;) {
     const image = images.get(name);
-    if (image === undefined) return { files, problems: [`needs ${name}, which does not exist`] };
-    if (files.includes(name)) return { files, problems: [`has a chain that comes back to ${name}`] };
+    if (image === undefined) return { files, faults: [missing(name, info)] };
+    if (files.includes(name)) {
+      return { files, faults: [{ cause: 'circle', problem: `has a chain that comes back to ${name}` }] };
+    }
     files.push(name);
     name = image.backing;
   }
-  return { files, problems: [] };
+  return { files, faults: [] };
+}
+
+/** A snapshot's file is removed first by who deletes it as upstream does: that deletion can go on. */
+function missing(name: string, info: Readonly<Record<string, string>>): Fault {
+  const problem = `needs ${name}, which does not exist`;
+  const snapshot = Object.keys(info).find((key) => key !== 'active' && info[key] === name);
+  return snapshot === undefined
+    ? { cause: 'missing file', problem, name }
+    : { cause: 'interrupted deletion', problem, name, snapshot };
 }
 
 function checkSnapshots(
   snapshots: readonly Snapshot[],
   info: Readonly<Record<string, string>>,
   chain: readonly string[],
-  volume: string,
+  volume: { readonly subject: string; readonly ids: Omit<About, 'cause'> },
 ): readonly Difference[] {
+  const of = (kind: DifferenceKind, id: string, cause: Cause, problem: string): Difference => {
+    return { kind, subject: `snapshot ${id}`, problem, about: { cause, snapshot: id, ...volume.ids } };
+  };
   const found: Difference[] = [];
   for (const { id, status } of snapshots) {
     if (status !== 'available') continue;
     const file = info[id];
-    const subject = `snapshot ${id}`;
-    if (file === undefined) found.push({ kind: 'lost', subject, problem: `is not in the .info of ${volume}` });
+    if (file === undefined) found.push(of('lost', id, 'no entry', `is not in the .info of ${volume.subject}`));
     else if (!chain.includes(file)) {
-      found.push({ kind: 'lost', subject, problem: `has the file ${file}, which is not in the chain of ${volume}` });
+      const problem = `has the file ${file}, which is not in the chain of ${volume.subject}`;
+      found.push(of('lost', id, 'entry elsewhere', problem));
     } else if (chain.at(-1) === file) {
-      found.push({ kind: 'lost', subject, problem: `has the file ${file}, which has no backing file to hold it` });
+      found.push(of('lost', id, 'entry elsewhere', `has the file ${file}, which has no backing file to hold it`));
     }
   }
   const known = new Set(snapshots.map(({ id }) => id));
   const strangers = Object.keys(info).filter((key) => key !== 'active' && !known.has(key));
-  for (const id of strangers) {
-    found.push({
-      kind: 'left over',
-      subject: `snapshot ${id}`,
-      problem: `is in the .info of ${volume}, but has no row`,
-    });
-  }
-  return found;
+  const problem = `is in the .info of ${volume.subject}, but has no row`;
+  return [...found, ...strangers.map((id) => of('left over', id, 'entry without row', problem))];
 }
 
 function stuckRow(subject: string, status: string | null): readonly Difference[] {
@@ -189,13 +220,6 @@ function orphanSnapshots({ volumes, snapshots }: Evidence): readonly Difference[
       subject: `snapshot ${id}`,
       problem: `is of volume ${volume_id}, which is gone`,
     }));
-}
-
-function leftOver(share: ShareContent, used: ReadonlySet<string>): readonly Difference[] {
-  const infos = [...share.infos.keys()].map((name) => `${name}.info`);
-  return [...share.images.keys(), ...infos, ...share.others]
-    .filter((name) => !used.has(name))
-    .map((name) => ({ kind: 'left over', subject: `${share.folder}/${name}`, problem: 'belongs to no row' }));
 }
 
 function openRequests({ unfinished, workers }: Evidence): readonly Difference[] {

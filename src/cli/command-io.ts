@@ -1,3 +1,5 @@
+import type { Failpoints } from '../volume/custody-options.ts';
+
 /** What a command may see of the process that runs it. */
 export interface CommandIo {
   readonly version: string;
@@ -7,6 +9,8 @@ export interface CommandIo {
   readonly complain: (line: string) => void;
   /** A line on standard output. */
   readonly print: (line: string) => void;
+  /** Of tests; undefined in production. */
+  readonly failpoints?: Failpoints | undefined;
 }
 
 /** A finished command's exit code: 0 clean, 1 failed, 2 wrong usage, 3 differences found. */

@@ -5,7 +5,7 @@ import { addConfigCommands } from './config-commands.ts';
 import { addDbCommands } from './db-commands.ts';
 import { addDemoCommand } from './demo-command.ts';
 import { addDevCommand } from './dev-command.ts';
-import { addFsckCommand } from './fsck-command.ts';
+import { addFsckCommand } from './fsck/fsck-command.ts';
 import { addLockCommands } from './lock/lock-commands.ts';
 import { addRequestsCommands } from './requests-commands.ts';
 import { addServiceCommands } from './service-commands.ts';

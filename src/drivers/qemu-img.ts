@@ -41,6 +41,16 @@ export class QemuImg {
     return parseInfo(stdout);
   }
 
+  /** Whether an overlay holds anything of its own, data or zeros, besides what its backing files show. */
+  async holdsData(path: string, guard: StepGuard): Promise<boolean> {
+    const argv = [...readLimits, 'qemu-img', 'map', '-f', 'qcow2', '--output=json', path] as const;
+    const { stdout } = await this.#run(argv, guard, quickMs);
+    const parsed: unknown = JSON.parse(stdout);
+    if (!Array.isArray(parsed)) throw new Error(`qemu-img map answered ${stdout.slice(0, 200)}`);
+    // Where nothing is said of `present` (qemu before 6.1) all that is its own counts.
+    return parsed.some((one: { depth?: unknown; present?: unknown }) => one.depth === 0 && one.present !== false);
+  }
+
   /** An empty overlay; the backing file is named relative to it and not opened (`-u`). */
   async createOverlay(
     overlay: { readonly path: string; readonly bytes: number },

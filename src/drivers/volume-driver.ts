@@ -253,6 +253,24 @@ export interface ManageableSnapshot extends ManageableVolume {
   readonly sourceReference: { readonly 'source-name': string };
 }
 
+/** What was put right about one file, or why it was left as it is. */
+export interface Mending {
+  /** Its path on this machine. */
+  readonly file: string;
+  readonly done: boolean;
+  readonly what: string;
+}
+
+/**
+ * Putting right what interrupted owners left, as far as it is beyond doubt: under the volume's locks, after a look of its
+ * own. What could still be somebody's data stays.
+ */
+export interface UpkeepAbility {
+  mend(volume: Volume, work: DriverWork): Promise<readonly Mending[]>;
+  /** The same for files that are called after a volume that there is no row of. */
+  clear(place: Placement & { readonly nameId: string }, work: DriverWork): Promise<readonly Mending[]>;
+}
+
 export interface FoundVolume extends Placement {
   /** GiB, rounded up. */
   readonly sizeGb: number;
@@ -286,4 +304,5 @@ export interface VolumeDriver extends Component {
   /** Letting go of a volume or a snapshot leaves all as it is, so that it can be taken in again. */
   readonly manage?: ManageAbility;
   readonly manageSnapshot?: ManageSnapshotAbility;
+  readonly upkeep?: UpkeepAbility;
 }

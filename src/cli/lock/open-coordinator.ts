@@ -39,7 +39,7 @@ export async function openCoordinator(config: Config, io: CommandIo): Promise<Op
 }
 
 /** What goes wrong on the way is told where the command's own errors are. */
-function complainingLogger(complain: CommandIo['complain']): Logger {
+export function complainingLogger(complain: CommandIo['complain']): Logger {
   const tell = (fields: object, message: string): void => {
     const cause = 'err' in fields ? `: ${messageOf(fields.err)}` : '';
     complain(`warning: ${message}${cause}`);

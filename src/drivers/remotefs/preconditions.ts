@@ -1,5 +1,5 @@
 import { CinderError } from '../../domain/exceptions.ts';
-import type { Volume } from '../../domain/rows.ts';
+import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { DriverWork } from '../volume-driver.ts';
 import type { VolumeChain } from './volume-chain.ts';
 import { infoFile } from './volume-names.ts';
@@ -29,6 +29,11 @@ export function requireSingleFile({ base, active, info, images }: VolumeChain): 
 /** Rows in these states may well have nothing on the share. */
 const mayBeUnmade = new Set(['creating', 'deleting', 'error', 'error_deleting', 'deleted']);
 
+/** Whether the snapshot must be on the share. */
+export function isMade({ status }: Pick<Snapshot, 'status'>): boolean {
+  return !mayBeUnmade.has(status ?? '');
+}
+
 /**
  * A missing `.info` means "no snapshots" only if the database agrees; otherwise it was lost, or this machine does not
  * see the share as it is, and a change of the chain would bury the snapshots' data.
@@ -41,7 +46,7 @@ export async function requireKnownSnapshots(
 ): Promise<void> {
   if (chain.info !== null) return;
   const rows = await work.snapshotsOf(volume.id);
-  const made = rows.filter(({ id, status }) => id !== except && !mayBeUnmade.has(status ?? ''));
+  const made = rows.filter((row) => row.id !== except && isMade(row));
   if (made.length === 0) return;
   const message = `Refused: ${infoFile(chain.base)} is missing, but the volume has ${made.length} snapshots.`;
   throw new CinderError('RemoteFSException', {}, { message, outcome: 'not-started' });

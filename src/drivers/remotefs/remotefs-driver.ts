@@ -19,6 +19,7 @@ import type {
   PlacementRequest,
   RevertAbility,
   SnapshotAbility,
+  UpkeepAbility,
   VolumeDriver,
   VolumeModelUpdate,
 } from '../volume-driver.ts';
@@ -39,6 +40,7 @@ import { revertVolume } from './revert-volume.ts';
 import type { Share } from './shares.ts';
 import { createSnapshot } from './snapshot-create.ts';
 import { deleteSnapshot } from './snapshot-delete.ts';
+import { upkeepAbility } from './upkeep.ts';
 
 /** Volumes as files on shared folders: what all RemoteFS drivers have in common. */
 export class RemoteFsDriver implements VolumeDriver {
@@ -53,6 +55,7 @@ export class RemoteFsDriver implements VolumeDriver {
   readonly reversal?: RevertAbility;
   readonly manage: ManageAbility;
   readonly manageSnapshot?: ManageSnapshotAbility;
+  readonly upkeep: UpkeepAbility;
   readonly #parts: RemoteFsParts;
   readonly #rules: PlacementRules;
   readonly #capacity: Capacity;
@@ -72,6 +75,7 @@ export class RemoteFsDriver implements VolumeDriver {
     this.connection = connectionAbility(parts, info.prefix);
     this.manage = manageAbility(parts, info.prefix);
     this.migration = migrationAbility(parts, info.prefix);
+    this.upkeep = upkeepAbility(parts);
     const room = { capacity: this.#capacity, rules: this.#rules };
     this.growth = { extend: (request, work) => extendVolume(parts, request, room, work) };
     if (nfsSnapshotSupport) {

@@ -5,12 +5,12 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { ImageBusyError, type ImageFormat } from '../qemu-img.ts';
 import { tempName, tempPath } from '../share/share-paths.ts';
-import type { FileOwner, ImageFacts } from '../share/share-protocol.ts';
+import type { FileOwner, ImageFacts, ShareVerbs } from '../share/share-protocol.ts';
 import type { DriverWork } from '../volume-driver.ts';
 import { formatInfoFile, parseInfoFile, type SnapshotInfo } from './info-file.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { assembleChain, type VolumeChain } from './volume-chain.ts';
-import { infoFile, volumeFile } from './volume-names.ts';
+import { backingName, infoFile, volumeFile } from './volume-names.ts';
 
 /** A busy image is looked at again after this. */
 const busyPauseMs = 500;
@@ -55,6 +55,30 @@ export class VolumeFolder {
     const { info, images } = await this.#parts.share.call('look', args, work);
     const parsed = info === null ? null : parseInfoFile(info, this.path(infoFile(base)));
     return assembleChain({ base, info: parsed, seen: images }, this.volume, await this.#knownFormat());
+  }
+
+  /** What the share helper sees of the volume, judged by nobody, and who has which image open. */
+  lookAsIs(also: readonly string[]): Promise<ShareVerbs['look']['result']> {
+    const { base, dir, work } = this;
+    const args = { dir, base, tag: work.ownerTag, also, fresh: false, probe: true };
+    return this.#parts.share.call('look', args, work);
+  }
+
+  /** All files that could be overlays of the volume, in its chain or not. */
+  async overlays(): Promise<readonly string[]> {
+    const { base, dir, work } = this;
+    const names = await this.#parts.share.call('files', { dir, fresh: this.#parts.mounts.remote }, work);
+    return names.filter((name) => name !== base && backingName(name, base) === name);
+  }
+
+  /** Why somebody else may be changing the chain just now; null: nobody can be. */
+  notAtRest(seen: readonly (ImageFacts | null)[]): string | null {
+    const { status, attach_status } = this.volume;
+    if (status !== 'available' || attach_status !== 'detached') {
+      return `the volume is ${status ?? 'without status'} and ${attach_status ?? 'without attach_status'}`;
+    }
+    const busy = seen.find((facts) => facts?.busy === true);
+    return busy === undefined || busy === null ? null : `somebody has ${busy.name} open`;
   }
 
   /** As `look`, and waits until nobody has an image of the volume open: a predecessor's qemu-img may still live. */
@@ -133,6 +157,14 @@ export class VolumeFolder {
         await this.removeOwnTemps().catch(() => undefined);
       throw error;
     }
+  }
+
+  /** What older owners left unfinished. Answers with the paths. */
+  async removeUnfinished(): Promise<readonly string[]> {
+    await this.work.commitPoint('unfinished-files');
+    const { dir, base, work } = this;
+    const names = await this.#parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: false }, work);
+    return names.map((name) => tempPath(dir, name));
   }
 
   async removeOwnTemps(): Promise<void> {

@@ -118,15 +118,17 @@ export class ShareFiles {
     return null;
   }
 
-  async removeTemps({ dir, base, tag, own }: Args<'removeTemps'>, guard: CallGuard): Promise<null> {
+  async removeTemps({ dir, base, tag, own }: Args<'removeTemps'>, guard: CallGuard): Promise<readonly string[]> {
     const folder = pathIn(this.#allowed, dir, tempFolder);
+    const removed: string[] = [];
     for (const name of await readdir(folder)) {
       const owner = tagOfTemp(name, base);
       if (owner === undefined || (owner === tag) !== own) continue;
       guard.assert();
       await unlink(pathIn(this.#allowed, dir, tempFolder, name)).catch(ignore('ENOENT'));
+      removed.push(name);
     }
-    return null;
+    return removed;
   }
 
   /**

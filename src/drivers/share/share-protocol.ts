@@ -124,8 +124,11 @@ export interface ShareVerbs {
   >;
   /** Removes files one after the other; missing ones are success. */
   unlink: Verb<{ readonly dir: string; readonly names: readonly string[] }, null>;
-  /** Removes unfinished files of a volume, of other owners or (`own`) of this one. */
-  removeTemps: Verb<{ readonly dir: string; readonly base: string; readonly tag: string; readonly own: boolean }, null>;
+  /** Removes unfinished files of a volume, of other owners or (`own`) of this one. Answers with their names. */
+  removeTemps: Verb<
+    { readonly dir: string; readonly base: string; readonly tag: string; readonly own: boolean },
+    readonly string[]
+  >;
   run: Verb<
     { readonly argv: readonly [string, ...string[]]; readonly timeoutMs: number; readonly asRoot: boolean },
     { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }
