@@ -17,7 +17,19 @@ export interface ReplicaPlace {
   readonly locksUrl: string;
   readonly qcow2: boolean;
   readonly times?: Times;
+  readonly more?: More;
 }
+
+/** What replicas have besides, where all operations are to be had. */
+export interface More {
+  /** The share of a second backend, from which volumes migrate to the first. */
+  readonly leavingShare: string;
+  /** Of Glance and Keystone. */
+  readonly imagesUrl: string;
+}
+
+/** The second backend: it reaches both shares, as an NFS client can. */
+export const leaving = 'leaving';
 
 /** Seconds. They are short, so that a run has many take-overs. */
 export interface Times {
@@ -31,14 +43,16 @@ const usualTimes: Times = { lockTtl: 4, presumedDead: 2 };
 
 export function replicaConf(place: ReplicaPlace): string {
   const { host, dir, share, healthPort, rabbitUrl, vhost, databaseUrl, locksUrl, qcow2, times = usualTimes } = place;
+  const { more } = place;
   return `[DEFAULT]
 host = ${host}
 cluster = ${cluster}
-enabled_backends = ${backend}
+enabled_backends = ${more === undefined ? backend : `${backend},${leaving}`}
 state_path = ${dir}/${host}
 transport_url = ${rabbitUrl.replace(/^amqp:/, 'rabbit:')}/${vhost}
 report_interval = 2
-service_down_time = 60
+rpc_response_timeout = 20
+${more === undefined ? '' : `glance_api_servers = ${more.imagesUrl}\n`}service_down_time = 60
 graceful_shutdown_timeout = 10
 
 [database]
@@ -55,15 +69,34 @@ port = ${healthPort}
 incarnation_heartbeat = ${times.presumedDead / 4}
 presumed_dead_after = ${times.presumedDead}
 
-[${backend}]
+${more === undefined ? '' : serviceUser(more)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
+    more === undefined ? '' : section(leaving, qcow2, `nfs_shares_config = ${dir}/shares`)
+  }`;
+}
+
+function section(name: string, qcow2: boolean, shares: string): string {
+  return `[${name}]
 volume_driver = cinder_volume_aa.drivers.FolderDriver
-volume_backend_name = ${backend}
-nas_host = demo
-nas_share_path = ${share}
+volume_backend_name = ${name}
+${shares}
 nfs_qcow2_volumes = ${qcow2}
 nfs_snapshot_support = true
 nas_secure_file_operations = false
 nas_secure_file_permissions = true
+
+`;
+}
+
+function serviceUser({ imagesUrl }: More): string {
+  return `[service_user]
+auth_type = password
+auth_url = ${imagesUrl}
+username = cinder
+password = secret
+user_domain_name = Default
+project_name = service
+project_domain_name = Default
+
 `;
 }
 

@@ -52,6 +52,15 @@ export class Guest {
     });
   }
 
+  /** An image by itself, wherever it is. */
+  async checkImage(
+    subject: string,
+    image: { path: string; format: string },
+    content: Content,
+  ): Promise<readonly Difference[]> {
+    return this.#check(subject, content, () => Promise.resolve(image));
+  }
+
   async #check(
     subject: string,
     content: Content,

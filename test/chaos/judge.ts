@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { gatherEvidence, type Scene } from '../../src/check/evidence.ts';
 import { imageProblems } from '../../src/check/image-check.ts';
 import { verify, type Difference, type Evidence } from '../../src/check/verify.ts';
+import type { Config } from '../../src/config/load.ts';
 import type { Drive } from '../../src/cli/drive/open-drive.ts';
 import type { Guest } from './guest.ts';
 import type { Known } from './known.ts';
@@ -25,7 +26,7 @@ const quietWithinMs = 30_000;
  */
 export async function judge(options: JudgeOptions): Promise<readonly Difference[]> {
   const { lab, known, guest, locksCanBeLost } = options;
-  const evidence = await quietEvidence(sceneOf(lab, options.drive));
+  const evidence = await quietEvidence(sceneOf(lab.config, [lab.share], options.drive));
   const found = [...verify(evidence), ...askedFor(known, evidence), ...(await imageProblems(evidence.shares))];
   for (const { id, content } of known.volumes) found.push(...(await guest.checkVolume(id, content)));
   for (const { id, volume, content } of known.snapshots) {
@@ -44,13 +45,13 @@ export async function quietEvidence(scene: Scene): Promise<Evidence> {
   }
 }
 
-export function sceneOf({ config, share }: Pick<Lab, 'config' | 'share'>, drive: Drive): Scene {
+export function sceneOf(config: Config, shares: readonly string[], drive: Drive): Scene {
   const { service } = config.settings;
   return {
     db: drive.db,
     volumes: () => drive.volumes(),
     snapshots: () => drive.snapshots(),
-    shares: [{ location: `demo:${share}`, folder: share }],
+    shares: shares.map((share) => ({ location: `demo:${share}`, folder: share })),
     volumeNameTemplate: service.volumeNameTemplate,
     projectId: drive.owner.projectId,
     snapshotsUseGigabytes: !service.noSnapshotGbQuota,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { loadConfig, type Config } from '../../src/config/load.ts';
 import { syncDatabase } from '../../src/db/sync-database.ts';
 import { freePort } from '../support/free-port.ts';
-import { locksUrlOf, replicaConf, type Times } from './configuration.ts';
+import { locksUrlOf, replicaConf, type More, type Times } from './configuration.ts';
 import { Links, type Urls } from './links.ts';
 import type { LockService } from './options.ts';
 import { ReplicaSlot } from './replica-slot.ts';
@@ -18,6 +18,7 @@ export interface SiteOptions {
   readonly locks: LockService;
   readonly qcow2: boolean;
   readonly times?: Times;
+  readonly more?: More;
 }
 
 /** What replicas of one cluster have together: folders, a database, a virtual host, and each its own ways to them. */
@@ -43,7 +44,12 @@ export class Site {
     await rabbit.admin.createVhost(name);
     const locksUrl = locksUrlOf(options.locks, dir, locks?.url);
     const site = new Site(options, { databaseUrl, rabbitUrl: rabbit.url, locksUrl });
-    for (const folder of [site.share, site.traceDir, join(dir, 'locks')]) await mkdir(folder, { recursive: true });
+    const { more } = options;
+    const folders = [site.share, site.traceDir, join(dir, 'locks'), ...(more === undefined ? [] : [more.leavingShare])];
+    for (const folder of folders) await mkdir(folder, { recursive: true });
+    if (more !== undefined) {
+      await writeFile(join(dir, 'shares'), [more.leavingShare, site.share].map((share) => `demo:${share}\n`).join(''));
+    }
     return site;
   }
 
@@ -63,10 +69,20 @@ export class Site {
   }
 
   async #configure(host: string, healthPort: number, urls: Urls): Promise<string> {
-    const { name: vhost, dir, qcow2, times } = this.#options;
+    const { name: vhost, dir, qcow2, times, more } = this.#options;
     const file = join(dir, `${host}.conf`);
     await mkdir(join(dir, host), { recursive: true });
-    const place = { ...urls, dir, share: this.share, host, healthPort, vhost, qcow2, ...(times && { times }) };
+    const place = {
+      ...urls,
+      dir,
+      share: this.share,
+      host,
+      healthPort,
+      vhost,
+      qcow2,
+      ...(times && { times }),
+      ...(more && { more }),
+    };
     await writeFile(file, replicaConf(place));
     return file;
   }

@@ -17,6 +17,15 @@ export const callScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'terminate_connection',
+    prepare: async (lane) => {
+      const { id } = await madeVolume(lane);
+      await lane.call('initialize_connection', { volume: ref(id), connector });
+      const args = { volume_id: id, connector, force: false };
+      return callOf(lane, 'terminate_connection', args, () => Promise.resolve([]));
+    },
+  },
+  {
     name: 'attachment_update',
     prepare: async (lane) => {
       const { id, attachment } = await reserved(lane);

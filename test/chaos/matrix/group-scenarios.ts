@@ -81,6 +81,21 @@ export const groupScenarios: readonly Scenario[] = [
     },
   },
   {
+    name: 'create_group_from_group',
+    prepare: async (lane) => {
+      const { id: source, volumes } = await madeGroup(lane);
+      const id = await groupRow(lane, { status: 'creating', source_group_id: source });
+      const made: MadeVolume[] = [];
+      const send = async (): Promise<void> => {
+        for (const { id: source_volid, content } of volumes) {
+          made.push({ id: await volumeRow(lane, { group_id: id, source_volid }), sizeGb: 1, content });
+        }
+        await lane.cast('create_group_from_src', { group: ref(id), source_group: ref(source) });
+      };
+      return { send, isDone: () => hasStatus(lane, 'groups', id, 'available'), check: () => dataOf(lane, made) };
+    },
+  },
+  {
     name: 'delete_group',
     prepare: async (lane) => {
       const { id, volumes } = await madeGroup(lane);

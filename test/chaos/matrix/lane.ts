@@ -1,5 +1,6 @@
 import { mkdir, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import pg from 'pg';
 import { openDrive, type Drive } from '../../../src/cli/drive/open-drive.ts';
 import { openCaller } from '../../../src/cli/drive/open-caller.ts';
 import { queueOf, type Target } from '../../../src/cli/drive/target.ts';
@@ -7,7 +8,8 @@ import type { Config } from '../../../src/config/load.ts';
 import type { Json, JsonObject } from '../../../src/domain/json.ts';
 import type { VolumeType } from '../../../src/domain/rows.ts';
 import { eventually } from '../../support/poll.ts';
-import type { Times } from '../configuration.ts';
+import { ImageServer } from '../../support/image-server.ts';
+import { backend, type Times } from '../configuration.ts';
 import { Guest } from '../guest.ts';
 import type { LockService } from '../options.ts';
 import type { ReplicaSlot } from '../replica-slot.ts';
@@ -19,6 +21,7 @@ const readyWithinMs = 60_000;
 /** A lock lasts as long as after this many seconds it is somebody else's. */
 export const times: Times = { lockTtl: 2, presumedDead: 1 };
 
+type Placed = Parameters<typeof queueOf>[0];
 type Caller = Awaited<ReturnType<typeof openCaller>>;
 
 export interface LaneOptions {
@@ -31,6 +34,9 @@ export interface LaneOptions {
 /** Two replicas, with a database, a virtual host and a share of their own, on which one cell after the other is run. */
 export class Lane {
   readonly share: string;
+  /** Of the backend that volumes leave. */
+  readonly leavingShare: string;
+  readonly images: ImageServer;
   readonly traceDir: string;
   readonly guest: Guest;
   readonly config: Config;
@@ -38,17 +44,26 @@ export class Lane {
   readonly drive: Drive;
   readonly target: Target;
   readonly type: VolumeType;
+  /** Of a type whose volumes need nothing else than those of `type`. */
+  readonly otherTypeId = '11111111-2222-4333-8444-555555555555';
   readonly #caller: Caller;
   readonly #armed: string;
+  readonly #rows: pg.Pool;
   #cells = 0;
 
   private constructor(
-    parts: Pick<Lane, 'share' | 'traceDir' | 'config' | 'slots' | 'drive' | 'target' | 'type'> & {
+    parts: Pick<
+      Lane,
+      'share' | 'leavingShare' | 'images' | 'traceDir' | 'config' | 'slots' | 'drive' | 'target' | 'type'
+    > & {
       readonly caller: Caller;
       readonly armed: string;
+      readonly rows: pg.Pool;
     },
   ) {
     this.share = parts.share;
+    this.leavingShare = parts.leavingShare;
+    this.images = parts.images;
     this.traceDir = parts.traceDir;
     this.config = parts.config;
     this.slots = parts.slots;
@@ -58,21 +73,30 @@ export class Lane {
     this.guest = new Guest(parts.share);
     this.#caller = parts.caller;
     this.#armed = parts.armed;
+    this.#rows = parts.rows;
   }
 
   static async start(servers: Servers, { name, dir, program, locks }: LaneOptions): Promise<Lane> {
     const armed = join(dir, 'armed');
     await mkdir(armed, { recursive: true });
-    const site = await Site.make(servers, { name: `matrix_${name}`, dir, program, locks, qcow2: false, times });
+    const images = await ImageServer.start(dir);
+    const leavingShare = join(dir, 'leaving');
+    const more = { leavingShare, imagesUrl: images.url };
+    const site = await Site.make(servers, { name: `matrix_${name}`, dir, program, locks, qcow2: false, times, more });
     const slots = await Promise.all(['r1', 'r2'].map((host) => site.slot(host)));
     const config = await site.driverConfig();
     await Promise.all(slots.map((slot) => slot.start(`@${join(armed, 'point')}`)));
     await Promise.all(slots.map((slot) => slot.ready(AbortSignal.timeout(readyWithinMs))));
     const drive = await openDrive(config, { bypassApi: false, signal: new AbortController().signal });
     const caller = await openCaller(config, AbortSignal.timeout(readyWithinMs));
-    const [target, type] = [await drive.target(undefined), await drive.volumeType(undefined)];
+    const [target, type] = [await drive.target(backend), await drive.volumeType(undefined)];
     const { share, traceDir } = site;
-    return new Lane({ share, traceDir, config, slots, drive, target, type, caller, armed });
+    const rows = new pg.Pool({ connectionString: site.databaseUrl, max: 1 });
+    const places = { share, leavingShare, images, traceDir, config, slots };
+    const lane = new Lane({ ...places, drive, target, type, caller, armed, rows });
+    const values = [lane.otherTypeId, 'other', true, false];
+    await lane.sql('insert into volume_types (id, name, is_public, deleted) values ($1, $2, $3, $4)', values);
+    return lane;
   }
 
   /** The next one who passes this step so often stops there. */
@@ -98,23 +122,36 @@ export class Lane {
       this.slots.map(async (slot) => {
         slot.links.heal();
         slot.thaw();
-        if (!slot.isRunning()) await slot.start(`@${join(this.#armed, 'point')}`);
-        await slot.ready(AbortSignal.timeout(readyWithinMs));
+        await this.revive(slot);
       }),
     );
   }
 
-  cast(method: string, args: JsonObject): Promise<void> {
-    return this.#caller.rpc.cast(this.#queue, method, '3.0', args, AbortSignal.timeout(10_000));
+  async revive(slot: ReplicaSlot): Promise<void> {
+    if (!slot.isRunning()) await slot.start(`@${join(this.#armed, 'point')}`);
+    await slot.ready(AbortSignal.timeout(readyWithinMs));
+  }
+
+  /** Past the repositories, for rows that only the API and others make. */
+  async sql(text: string, values: readonly unknown[]): Promise<void> {
+    await this.#rows.query(text, [...values]);
+  }
+
+  /** @param to where it lies; by default on the first backend */
+  cast(method: string, args: JsonObject, to: Placed = this.#here): Promise<void> {
+    return this.#caller.rpc.cast(queueOf(to), method, '3.0', args, AbortSignal.timeout(10_000));
   }
 
   call(method: string, args: JsonObject): Promise<Json> {
     const signal = AbortSignal.timeout(60_000);
-    return this.#caller.rpc.call(this.#queue, method, '3.0', args, { timeoutMs: 60_000, signal }) as Promise<Json>;
+    return this.#caller.rpc.call(queueOf(this.#here), method, '3.0', args, {
+      timeoutMs: 60_000,
+      signal,
+    }) as Promise<Json>;
   }
 
-  get #queue(): ReturnType<typeof queueOf> {
-    return queueOf({ host: this.target.host, cluster_name: this.target.clusterName });
+  get #here(): Placed {
+    return { host: this.target.host, cluster_name: this.target.clusterName };
   }
 
   async until(what: string, check: () => Promise<boolean>): Promise<void> {
@@ -123,8 +160,10 @@ export class Lane {
 
   async stop(): Promise<void> {
     await this.#caller.close();
+    await this.#rows.end();
     await this.drive.close();
     await Promise.all(this.slots.map((slot) => slot.stop(20_000)));
     await Promise.all(this.slots.map(({ links }) => links.stop()));
+    await this.images.stop();
   }
 }

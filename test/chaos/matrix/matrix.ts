@@ -6,12 +6,22 @@ import type { LockService } from '../options.ts';
 import { callScenarios } from './call-scenarios.ts';
 import { cellName, cellsOf, type Cell, type CellFault, type CellResult } from './cells.ts';
 import { groupScenarios } from './group-scenarios.ts';
+import { imageScenarios } from './image-scenarios.ts';
 import { Lane } from './lane.ts';
 import type { Scenario } from './makings.ts';
-import { runCell, stepsOf } from './run-cell.ts';
+import { managedScenarios } from './managed-scenarios.ts';
+import { movingScenarios } from './moving-scenarios.ts';
+import { adoption, runCell, stepsOf } from './run-cell.ts';
 import { volumeScenarios } from './volume-scenarios.ts';
 
-export const scenarios: readonly Scenario[] = [...volumeScenarios, ...groupScenarios, ...callScenarios];
+export const scenarios: readonly Scenario[] = [
+  ...volumeScenarios,
+  ...imageScenarios,
+  ...movingScenarios,
+  ...managedScenarios,
+  ...groupScenarios,
+  ...callScenarios,
+];
 
 export interface MatrixOptions {
   readonly operations: readonly string[];
@@ -67,7 +77,9 @@ async function allCells(
     const steps = await stepsOf(lane, scenarioOf(operation));
     lanes.giveBack(lane);
     say(`${operation}: ${steps.join(', ')}`);
-    return cellsOf(operation, steps, possible, mostOfOne);
+    // What is journalled can be adopted; a call cannot.
+    const all = steps.includes('journalled') ? [...steps, adoption] : steps;
+    return cellsOf(operation, all, possible, mostOfOne);
   });
   return found.flat();
 }

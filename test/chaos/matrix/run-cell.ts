@@ -18,11 +18,14 @@ const faultLastsMs = (times.lockTtl + 1) * 1_000;
 /** So long it stands still where the work waits for it: a call that the broker gives to nobody else. */
 const longestFaultMs = 2 * faultLastsMs;
 const stopsWithinMs = 20_000;
+const afterEndMs = 500;
 
 const bootClock = new BootClock();
 
-/** What is under way in the background of every operation, and reached at any time. */
-const background = new Set(['adopted']);
+/** Passed only where somebody has died: the cell begins with that. */
+export const adoption = 'adopted';
+/** Where the first owner dies then. */
+const deathBefore = 'claimed';
 
 /** Every step that the operation passes where nothing goes wrong, in order. */
 export async function stepsOf(lane: Lane, scenario: Scenario): Promise<readonly string[]> {
@@ -31,11 +34,16 @@ export async function stepsOf(lane: Lane, scenario: Scenario): Promise<readonly 
   const sentAt = bootClock.nowMs();
   await prepared.send();
   await lane.until(`the end of ${scenario.name}`, () => prepared.isDone());
+  // What comes after the settlement; the check below may ask for more, which is not the operation's.
+  await sleep(afterEndMs);
+  const endedAt = bootClock.nowMs();
   const problems = await judge(lane, prepared, since);
   if (problems.length > 0) throw new Error(`${scenario.name}, without a fault: ${problems.join('; ')}`);
-  const steps = (await readTrace(lane.traceDir)).filter(({ atMs }) => atMs > sentAt).map(({ step }) => step);
+  const steps = (await readTrace(lane.traceDir))
+    .filter(({ atMs }) => atMs > sentAt && atMs <= endedAt)
+    .map(({ step }) => step);
   await clear(lane);
-  return steps.filter((step) => !background.has(step));
+  return steps.filter((step) => step !== adoption);
 }
 
 /** Runs one cell on a lane in which nothing is under way, and leaves it so. */
@@ -55,9 +63,12 @@ export async function runCell(lane: Lane, scenario: Scenario, cell: Cell): Promi
 async function tryCell(lane: Lane, scenario: Scenario, cell: Cell): Promise<readonly string[] | 'not reached'> {
   const since = bootClock.nowMs();
   const prepared = await scenario.prepare(lane);
-  await lane.arm(cell.step, cell.nth, cell.fault === 'kill' ? 'kill' : 'freeze');
+  const isAdoption = cell.step === adoption;
+  const arm = (): Promise<void> => lane.arm(cell.step, cell.nth, cell.fault === 'kill' ? 'kill' : 'freeze');
+  await (isAdoption ? lane.arm(deathBefore, 1, 'kill') : arm());
   const sent = prepared.send();
   sent.catch(() => undefined);
+  if (isAdoption) await dieFirst(lane, prepared, arm);
   const slot = await untilStopped(lane, prepared);
   if (slot !== undefined) await strike(lane, slot, cell.fault, prepared);
   await lane.until(`the end of ${cell.operation}`, () => prepared.isDone());
@@ -65,6 +76,16 @@ async function tryCell(lane: Lane, scenario: Scenario, cell: Cell): Promise<read
   await lane.disarm();
   const problems = await judge(lane, prepared, since);
   return slot === undefined && problems.length === 0 ? 'not reached' : problems;
+}
+
+/** Its owner dies; who adopts the entry, be it the other one or its own successor, comes to the step that is armed. */
+async function dieFirst(lane: Lane, prepared: Prepared, arm: () => Promise<void>): Promise<void> {
+  const owner = await untilStopped(lane, prepared);
+  if (owner === undefined) throw new Error(`nobody came to "${deathBefore}"`);
+  await eventually(() => !owner.isRunning(), { what: `the end of ${owner.name}` });
+  await lane.disarm();
+  await arm();
+  await lane.revive(owner);
 }
 
 async function untilStopped(lane: Lane, prepared: Prepared): Promise<ReplicaSlot | undefined> {
@@ -115,7 +136,7 @@ async function whileAway(prepared: Prepared): Promise<void> {
 async function judge(lane: Lane, prepared: Prepared, since: number): Promise<readonly string[]> {
   // First: it puts back what it has compared, where only the rows say so.
   const own = await prepared.check();
-  const evidence = await quietEvidence(sceneOf(lane, lane.drive));
+  const evidence = await quietEvidence(sceneOf(lane.config, [lane.share, lane.leavingShare], lane.drive));
   const trace = (await readTrace(lane.traceDir)).filter(({ atMs }: TracedStep) => atMs > since);
   const found: readonly Difference[] = [
     ...own,

@@ -1,6 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { rename, writeFile, truncate } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { NewVolume } from '../../../src/cli/drive/requests.ts';
 import { places, type Content } from '../guest.ts';
 import type { Lane } from './lane.ts';
@@ -12,12 +10,9 @@ import {
   madeVolume,
   ref,
   soonCheck,
-  volumeRow,
   type Prepared,
   type Scenario,
 } from './makings.ts';
-
-const gib = 2 ** 30;
 
 /** What the requests about volumes and snapshots do, each in the ways in which its steps differ. */
 export const volumeScenarios: readonly Scenario[] = [
@@ -84,7 +79,6 @@ export const volumeScenarios: readonly Scenario[] = [
   },
   { name: 'extend_volume', prepare: extend },
   { name: 'revert_to_snapshot', prepare: revert },
-  { name: 'manage_existing', prepare: manage },
 ];
 
 function create(lane: Lane, wanted: Omit<NewVolume, 'name' | 'sizeGb' | 'id'>, content: Content): Prepared {
@@ -140,22 +134,5 @@ async function revert(lane: Lane): Promise<Prepared> {
       ...(await lane.guest.checkVolume(volume.id, new Map([...before, [places.second, 0]]))),
       ...(await lane.guest.checkSnapshot(id, volume.id, before)),
     ],
-  };
-}
-
-/** A file that an operator puts on the share at the moment of the request: nothing may take it for a left-over. */
-async function manage(lane: Lane): Promise<Prepared> {
-  const name = `found-${randomUUID()}.raw`;
-  const outside = join(lane.share, '..', name);
-  await writeFile(outside, '');
-  await truncate(outside, gib);
-  const id = await volumeRow(lane, { status: 'managing', size: 0 });
-  return {
-    send: async () => {
-      await rename(outside, join(lane.share, name));
-      await lane.cast('manage_existing', { volume: ref(id), ref: { 'source-name': name } });
-    },
-    isDone: () => hasStatus(lane, 'volumes', id, 'available'),
-    check: () => lane.guest.checkVolume(id, new Map()),
   };
 }
