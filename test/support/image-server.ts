@@ -60,14 +60,23 @@ export class ImageServer {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { method = '', url = '' } = request;
-    if (method === 'POST' && url === '/v3/auth/tokens') { giveToken(request, response); return; }
+    if (method === 'POST' && url === '/v3/auth/tokens') {
+      giveToken(request, response);
+      return;
+    }
     const [, id = '', file] = /^\/v2\/images\/([0-9a-f-]{36})(\/file)?$/.exec(url) ?? [];
     const image = this.#images.get(id);
-    if (image === undefined) { end(request, response, 404); return; }
+    if (image === undefined) {
+      end(request, response, 404);
+      return;
+    }
     if (method === 'GET' && file === undefined) return this.#show(image, response);
     if (method === 'GET') return this.#download(image, response);
     if (method === 'PUT') return this.#upload(image, request, response);
-    if (method !== 'DELETE') { end(request, response, 405); return; }
+    if (method !== 'DELETE') {
+      end(request, response, 405);
+      return;
+    }
     this.#images.delete(id);
     await rm(this.path(id), { force: true });
     end(request, response, 204);
@@ -91,7 +100,10 @@ export class ImageServer {
   }
 
   async #upload(image: Image, request: IncomingMessage, response: ServerResponse): Promise<void> {
-    if (image.status !== 'queued') { end(request, response, 409); return; }
+    if (image.status !== 'queued') {
+      end(request, response, 409);
+      return;
+    }
     image.status = 'saving';
     image.uploads += 1;
     const unfinished = `${this.path(image.id)}.${image.uploads}`;
