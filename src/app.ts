@@ -4,6 +4,7 @@ import { coordinatorOptions } from './app/coordinator-options.ts';
 import { databaseOptions } from './app/database-options.ts';
 import { createHttp } from './app/health-parts.ts';
 import { createImages, imageCacheOf, type ImageParts } from './app/image-parts.ts';
+import { createKeys } from './app/key-parts.ts';
 import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createNova } from './app/keystone-parts.ts';
@@ -20,6 +21,7 @@ import type { Clock } from './kernel/clock.ts';
 import type { Component, Health } from './kernel/component.ts';
 import { Lifecycle } from './kernel/lifecycle.ts';
 import { TallyBoard } from './kernel/tally.ts';
+import type { KeyManager } from './keys/key-manager.ts';
 import type { Logger } from './log/logger.ts';
 import type { Log } from './log/create-logger.ts';
 import { BootClock } from './native/boot-clock.ts';
@@ -72,7 +74,8 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   });
   const backends = new Backends(units, named('service'));
   const images = createImages({ settings, incarnation: incarnation.id, db, clock, log: named('images') });
-  const ports = portsOf(units, db, messaging, { config, images, nova }, clock);
+  const keys = createKeys(settings, named('keys'));
+  const ports = portsOf(units, db, messaging, { config, images, nova, keys }, clock);
   const custody = createDoor({
     ...{ db, coordinator, operations, ports, codec: messaging.codec, sender: messaging.sender, incarnation, clock },
     slots: settings.service.executorThreadPoolSize,
@@ -109,9 +112,10 @@ function portsOf(
   units: readonly BackendUnit[],
   db: Database,
   messaging: Messaging,
-  { config, images, nova }: { readonly config: Config; readonly images: ImageParts; readonly nova: Compute },
+  others: { readonly config: Config; readonly images: ImageParts; readonly nova: Compute; readonly keys: KeyManager },
   clock: Clock,
 ): ReadonlyMap<string, OperationPorts> {
+  const { config, images, nova, keys } = others;
   const { service } = config.settings;
   const { host, myIp: ip } = service;
   const settings = {
@@ -134,6 +138,7 @@ function portsOf(
         images: images.images,
         peers,
         compute: nova,
+        keys,
       };
       return [backend.workOf, { ...common, imageCache, settings }];
     }),

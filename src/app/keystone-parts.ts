@@ -27,7 +27,8 @@ export function createNova(settings: Settings): NovaCompute {
   });
 }
 
-function sessionOf(section: string, user: Settings['keystoneAuthtoken']): KeystoneSession | null {
+/** Null where the section has no credentials. */
+export function sessionOf(section: string, user: Settings['keystoneAuthtoken']): KeystoneSession | null {
   if (user.authType === null && user.authUrl === null) return null;
   return new KeystoneSession(clientOf(user), section, user);
 }

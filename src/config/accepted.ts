@@ -62,7 +62,7 @@ const defaultRules: readonly Rule[] = [
   },
   { reason: 'not done here; every line is logged', pattern: /^rate_limit_/, loud: true },
   {
-    reason: 'for encryption, which this version does not serve; Nova is found by [nova]',
+    reason: 'upstream does not read it any more; Nova is found by [nova], Barbican by [barbican]',
     pattern: /^(nova|barbican)_/,
   },
   { reason: 'images are compressed with gzip, the only format that there is', names: 'compression_format' },
@@ -149,6 +149,28 @@ const concurrencyRules: readonly Rule[] = [
   { reason: 'the locks of this service are those of [coordination]', names: 'disable_process_locking lock_path' },
 ];
 
+const keyRules: readonly Rule[] = [
+  {
+    reason: "upstream does not read it either: keys are read with the caller's token",
+    names: 'auth_endpoint auth_url',
+  },
+  { reason: 'keys are made by cinder-api', names: 'retry_delay number_of_retries' },
+  { reason: 'there is no other than v1', names: 'barbican_api_version' },
+  {
+    reason: 'upstream does not read it either; see verify_ssl and verify_ssl_path',
+    names: 'cafile certfile keyfile insecure timeout collect_timing split_loggers',
+  },
+];
+
+const castellanRules: readonly Rule[] = [
+  {
+    reason: 'upstream does not read it either; see [barbican_service_user]',
+    names:
+      'auth_type token username password user_id user_domain_id user_domain_name trust_id domain_id domain_name ' +
+      'project_id project_name project_domain_id project_domain_name reauthenticate auth_url',
+  },
+];
+
 const rulesOf: Readonly<Record<string, readonly Rule[]>> = {
   DEFAULT: defaultRules,
   oslo_messaging_rabbit: rabbitRules,
@@ -157,6 +179,9 @@ const rulesOf: Readonly<Record<string, readonly Rule[]>> = {
   oslo_concurrency: concurrencyRules,
   keystone_authtoken: keystoneRules,
   service_user: keystoneRules,
+  barbican_service_user: keystoneRules,
+  barbican: keyRules,
+  key_manager: castellanRules,
   nova: [
     ...keystoneRules,
     {
@@ -168,8 +193,9 @@ const rulesOf: Readonly<Record<string, readonly Rule[]>> = {
 
 const unusedSections: readonly Rule[] = [
   {
-    reason: 'not read: nothing in this version asks Barbican',
-    names: 'barbican barbican_service_user key_manager vault keymgr castellan',
+    reason: 'keys come from Barbican or are fixed_key; see [key_manager] backend',
+    names: 'vault castellan',
+    loud: true,
   },
   {
     reason: "upstream does not read it either; Glance's options are in [DEFAULT]",

@@ -107,6 +107,9 @@ function settingsOf(resolver: Resolver): Settings {
     keystoneAuthtoken: resolver.values(areas.keystoneAuthtoken),
     serviceUser: resolver.values(areas.serviceUser),
     nova: resolver.values(areas.nova),
+    keyManager: resolver.values(areas.keyManager),
+    barbican: resolver.values(areas.barbican),
+    barbicanServiceUser: resolver.values(areas.barbicanServiceUser),
     health: resolver.values(areas.health),
     activeActive: resolver.values(areas.activeActive),
   };

@@ -58,6 +58,9 @@ function merged(current: Settings, next: Settings): Settings {
     keystoneAuthtoken: mergedArea(areas.keystoneAuthtoken, current.keystoneAuthtoken, next.keystoneAuthtoken),
     serviceUser: mergedArea(areas.serviceUser, current.serviceUser, next.serviceUser),
     nova: mergedArea(areas.nova, current.nova, next.nova),
+    keyManager: mergedArea(areas.keyManager, current.keyManager, next.keyManager),
+    barbican: mergedArea(areas.barbican, current.barbican, next.barbican),
+    barbicanServiceUser: mergedArea(areas.barbicanServiceUser, current.barbicanServiceUser, next.barbicanServiceUser),
     health: mergedArea(areas.health, current.health, next.health),
     activeActive: mergedArea(areas.activeActive, current.activeActive, next.activeActive),
   });

@@ -1,5 +1,6 @@
 import type { LockName } from '../coordination/lock-names.ts';
 import type { Json, JsonObject } from '../domain/json.ts';
+import type { LuksCipher } from '../domain/luks-cipher.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component } from '../kernel/component.ts';
 import type { StepGuard } from './exec.ts';
@@ -23,8 +24,18 @@ export interface DriverWork extends Survey {
   snapshotsOf(volumeId: string): Promise<readonly Snapshot[]>;
   /** Absent in calls: nobody takes them over. */
   readonly delegation?: Delegation;
+  /** Absent in calls: none of them opens an encrypted image. */
+  readonly encryption?: Encryption;
   /** The volume's admin metadata: `format` and `base_format` are the only sure sign of what a base file is. */
   adminMetadataOf?(volumeId: string): Promise<Readonly<Record<string, string | null>>>;
+}
+
+/** What opens encrypted volumes, and how new images of them are encrypted. It is in memory only, and in no log. */
+export interface Encryption {
+  /** @throws CinderError KeyManagerError */
+  passphrase(volume: Volume): Promise<string>;
+  /** By the volume's type. @throws CinderError where that says nothing that files can be encrypted with */
+  cipher(volume: Volume): Promise<LuksCipher>;
 }
 
 /**

@@ -30,8 +30,8 @@ export interface HttpAnswer {
   readonly body: IncomingMessage;
 }
 
-/** Longest answer that is read as text; images are streamed. */
-const longestText = 16 * 1024 * 1024;
+/** Longest answer that is read as a whole; images are streamed. */
+const longestAnswer = 16 * 1024 * 1024;
 
 /**
  * Requests to OpenStack's services. Node's own http and https, because its `fetch` takes no certificates of one's own
@@ -73,16 +73,22 @@ export class HttpClient {
 
   /** The whole answer as text. */
   async text(request: HttpRequest): Promise<Omit<HttpAnswer, 'body'> & { readonly text: string }> {
+    const { bytes, ...answer } = await this.bytes(request);
+    return { ...answer, text: bytes.toString('utf8') };
+  }
+
+  /** The whole answer. */
+  async bytes(request: HttpRequest): Promise<Omit<HttpAnswer, 'body'> & { readonly bytes: Buffer }> {
     const { status, headers, body } = await this.send(request);
     try {
       const chunks: Buffer[] = [];
       let length = 0;
       for await (const chunk of body as AsyncIterable<Buffer>) {
         length += chunk.length;
-        if (length > longestText) throw new Error(`the answer is longer than ${longestText} bytes`);
+        if (length > longestAnswer) throw new Error(`the answer is longer than ${longestAnswer} bytes`);
         chunks.push(chunk);
       }
-      return { status, headers, text: Buffer.concat(chunks).toString('utf8') };
+      return { status, headers, bytes: Buffer.concat(chunks) };
     } catch (thrown) {
       request.signal.throwIfAborted();
       throw unanswered(parseUrl(request.url), thrown);

@@ -151,7 +151,8 @@ export class EntryRunner {
   async #steps(runnable: Runnable, held: Held, state: unknown): Promise<RunEnd> {
     const { db, owner, failpoints } = this.#options;
     const { job, operation, ports, context, log } = runnable;
-    const scope = createScope({ db, owner, failpoints, context, log, entry: job.entry, ...held });
+    const { keys } = ports;
+    const scope = createScope({ db, keys, owner, failpoints, context, log, entry: job.entry, ...held });
     const settlement = isNothingToDo(state)
       ? idle(state)
       : await operation.settle(state, await result(operation, state, scope, ports), scope, ports);

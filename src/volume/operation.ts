@@ -8,6 +8,7 @@ import type { JsonObject } from '../domain/json.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { DriverWork, VolumeDriver } from '../drivers/volume-driver.ts';
 import type { Images } from '../images/image-service.ts';
+import type { KeyManager } from '../keys/key-manager.ts';
 import type { Logger } from '../log/logger.ts';
 import type { MessageMaker } from '../rpc/notifier.ts';
 import type { Compute } from './compute.ts';
@@ -58,6 +59,8 @@ export interface OperationPorts {
   readonly images: Images;
   readonly peers: Peers;
   readonly compute: Compute;
+  /** Of encrypted volumes. */
+  readonly keys: KeyManager;
   /** Null: images are not kept as volumes. */
   readonly imageCache: ImageCacheSettings | null;
   readonly settings: OperationSettings;

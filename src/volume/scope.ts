@@ -4,9 +4,11 @@ import type { Claim, JournalEntry } from '../db/ports/custody.ts';
 import type { RequestContext } from '../domain/context.ts';
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import type { Delegation } from '../drivers/volume-driver.ts';
+import type { KeyManager } from '../keys/key-manager.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Failpoints } from './custody-options.ts';
 import { assertOurs, createDriverWork, tagOf } from './driver-work.ts';
+import { createEncryption } from './encryption.ts';
 import type { Scope } from './operation.ts';
 import type { Slot } from './slot.ts';
 
@@ -21,6 +23,7 @@ export interface ScopeOptions {
   readonly slot: Slot;
   /** The lease's loss or the replica's forced stop, whichever is first. */
   readonly signal: AbortSignal;
+  readonly keys: KeyManager;
   readonly log: Logger;
   readonly failpoints: Failpoints;
 }
@@ -38,6 +41,7 @@ export function createScope(options: ScopeOptions): Scope {
     work: {
       ...createDriverWork({ ...options, tokens: claim.tokens, ownerTag: ownerTag(claim) }),
       delegation: delegationOf(options),
+      encryption: createEncryption(db, options.keys, options.context, options.signal),
     },
     save: (write) => {
       assertOurs(options);

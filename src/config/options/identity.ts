@@ -77,3 +77,6 @@ export const novaOptions = defineOptions('nova', {
     help: 'Which endpoint of Nova in the service catalogue is used: public, internal or admin.',
   }),
 });
+
+/** The user for requests to Barbican that have no token of a user's own. */
+export const barbicanServiceUserOptions = defineOptions('barbican_service_user', authDrafts('the user for Barbican'));

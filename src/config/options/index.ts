@@ -4,8 +4,9 @@ import { backendOptions } from './backend.ts';
 import { coordinationOptions } from './coordination.ts';
 import { databaseOptions } from './database.ts';
 import { healthOptions } from './health.ts';
-import { keystoneAuthtokenOptions, novaOptions, serviceUserOptions } from './identity.ts';
+import { barbicanServiceUserOptions, keystoneAuthtokenOptions, novaOptions, serviceUserOptions } from './identity.ts';
 import { imageOptions } from './images.ts';
+import { barbicanOptions, keyManagerOptions } from './keys.ts';
 import { loggingOptions } from './logging.ts';
 import { notificationOptions } from './messaging.ts';
 import { rabbitOptions } from './rabbit.ts';
@@ -23,6 +24,9 @@ export const areas = {
   keystoneAuthtoken: keystoneAuthtokenOptions,
   serviceUser: serviceUserOptions,
   nova: novaOptions,
+  keyManager: keyManagerOptions,
+  barbican: barbicanOptions,
+  barbicanServiceUser: barbicanServiceUserOptions,
   health: healthOptions,
   activeActive: activeActiveOptions,
 } as const;

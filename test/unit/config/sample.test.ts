@@ -47,7 +47,9 @@ describe('the option tables', () => {
 
   it('mark as secret what can hold a password', () => {
     const secret = all.filter(([, option]) => option.secret).map(([, { group, name }]) => `${group}.${name}`);
-    const urls = all.filter(([, { name }]) => /(transport|backend)_url$|connection$|password|secret/.test(name));
+    const urls = all.filter(([, { name }]) =>
+      /(transport|backend)_url$|connection$|password|secret|fixed_key/.test(name),
+    );
     expect(secret.toSorted()).toEqual(urls.map(([, { group, name }]) => `${group}.${name}`).toSorted());
   });
 });

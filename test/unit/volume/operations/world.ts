@@ -91,6 +91,7 @@ export class World {
         backupDevice: (volume, secure) => ({ volume: volume.id, status: volume.status, secure }),
       },
       images: this.images,
+      keys: { get: (_caller, id) => Promise.resolve(Buffer.from(id)) },
       imageCache: options.imageCache ?? null,
       provisioned: new Provisioned(this.db.statements.volumes, { nowMs: () => 0 }),
       settings,
