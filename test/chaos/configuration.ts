@@ -24,8 +24,8 @@ export interface ReplicaPlace {
 export interface More {
   /** The share of a second backend, from which volumes migrate to the first. */
   readonly leavingShare: string;
-  /** Of Glance and Keystone. */
-  readonly imagesUrl: string;
+  /** Of Glance and Keystone, where there are any. */
+  readonly imagesUrl?: string;
 }
 
 /** The second backend: it reaches both shares, as an NFS client can. */
@@ -52,7 +52,7 @@ state_path = ${dir}/${host}
 transport_url = ${rabbitUrl.replace(/^amqp:/, 'rabbit:')}/${vhost}
 report_interval = 2
 rpc_response_timeout = 20
-${more === undefined ? '' : `glance_api_servers = ${more.imagesUrl}\n`}service_down_time = 60
+${more?.imagesUrl === undefined ? '' : `glance_api_servers = ${more.imagesUrl}\n`}service_down_time = 60
 graceful_shutdown_timeout = 10
 
 [database]
@@ -69,7 +69,7 @@ port = ${healthPort}
 incarnation_heartbeat = ${times.presumedDead / 4}
 presumed_dead_after = ${times.presumedDead}
 
-${more === undefined ? '' : serviceUser(more)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
+${more?.imagesUrl === undefined ? '' : serviceUser(more.imagesUrl)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
     more === undefined ? '' : section(leaving, qcow2, `nfs_shares_config = ${dir}/shares`)
   }`;
 }
@@ -87,7 +87,7 @@ nas_secure_file_permissions = true
 `;
 }
 
-function serviceUser({ imagesUrl }: More): string {
+function serviceUser(imagesUrl: string): string {
   return `[service_user]
 auth_type = password
 auth_url = ${imagesUrl}

@@ -26,7 +26,7 @@ const quietWithinMs = 30_000;
  */
 export async function judge(options: JudgeOptions): Promise<readonly Difference[]> {
   const { lab, known, guest, locksCanBeLost } = options;
-  const evidence = await quietEvidence(sceneOf(lab.config, [lab.share], options.drive));
+  const evidence = await quietEvidence(sceneOf(lab.config, [lab.share, lab.leavingShare], options.drive));
   const found = [...verify(evidence), ...askedFor(known, evidence), ...(await imageProblems(evidence.shares))];
   for (const { id, content } of known.volumes) found.push(...(await guest.checkVolume(id, content)));
   for (const { id, volume, content } of known.snapshots) {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Config } from '../../src/config/load.ts';
 import type { ChaosOptions } from './options.ts';
@@ -23,6 +24,8 @@ export interface Tending {
 export class Lab {
   readonly dir: string;
   readonly share: string;
+  /** Of the backend that volumes leave. */
+  readonly leavingShare: string;
   readonly traceDir: string;
   readonly config: Config;
   readonly databaseUrl: string;
@@ -31,9 +34,12 @@ export class Lab {
   readonly #ended = new AbortController();
   #tending: Promise<void> | undefined;
 
-  private constructor(parts: Pick<Lab, 'dir' | 'share' | 'traceDir' | 'config' | 'databaseUrl' | 'servers' | 'slots'>) {
+  private constructor(
+    parts: Pick<Lab, 'dir' | 'share' | 'leavingShare' | 'traceDir' | 'config' | 'databaseUrl' | 'servers' | 'slots'>,
+  ) {
     this.dir = parts.dir;
     this.share = parts.share;
+    this.leavingShare = parts.leavingShare;
     this.traceDir = parts.traceDir;
     this.config = parts.config;
     this.databaseUrl = parts.databaseUrl;
@@ -46,11 +52,22 @@ export class Lab {
     const servers = await startServers(options);
     try {
       const { locks, replicas } = options;
-      const site = await Site.make(servers, { name: 'chaos', dir, program, locks, qcow2: random.chance(0.3) });
+      const leavingShare = join(dir, 'leaving');
+      const [qcow2, more] = [random.chance(0.3), { leavingShare }];
+      const site = await Site.make(servers, { name: 'chaos', dir, program, locks, qcow2, more });
       const slots: ReplicaSlot[] = [];
       for (let index = 1; index <= replicas; index += 1) slots.push(await site.slot(`r${index}`));
       const { share, traceDir, databaseUrl } = site;
-      const lab = new Lab({ dir, share, traceDir, config: await site.driverConfig(), databaseUrl, servers, slots });
+      const lab = new Lab({
+        dir,
+        share,
+        leavingShare,
+        traceDir,
+        config: await site.driverConfig(),
+        databaseUrl,
+        servers,
+        slots,
+      });
       await Promise.all(slots.map((slot) => slot.start()));
       await Promise.all(slots.map((slot) => slot.ready(AbortSignal.timeout(readyWithinMs))));
       return lab;

@@ -12,6 +12,7 @@ type Fault = (lab: Lab, random: Random, note: (what: string) => void) => Promise
 /** The steps at which a process can be told to die or to stand still (`*`: any). */
 const steps = [
   ...['journalled', 'locked', 'slot', 'claimed', 'loaded', 'ran', 'settled', 'released', 'adopted'],
+  ...['sending', 'call locked', 'call saved'],
   ...[
     'volume-file',
     'delete-volume',
@@ -20,6 +21,10 @@ const steps = [
     'snapshot-merge',
     'snapshot-rebase',
     'snapshot-file',
+    'snapshot-revert',
+    'volume-growth',
+    'migration-copy',
+    'volume-rename',
   ].flatMap((point) => [`commit:${point}`, `committing:${point}`]),
 ];
 

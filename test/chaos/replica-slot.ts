@@ -22,7 +22,7 @@ export class ReplicaSlot {
   readonly name: string;
   /** Its ways to the servers. */
   readonly links: Links;
-  /** How often the process died by SIGKILL, and how often it stood still. */
+  /** How often a process died by SIGKILL, by its own hand too, and how often it stood still. */
   kills = 0;
   freezes = 0;
   /** Set while a fault does with the process what it likes; nobody else tends it then. */
@@ -54,6 +54,9 @@ export class ReplicaSlot {
     const { traceDir, links: _links, ...options } = this.#options;
     const armed = failpoint === undefined ? {} : { [failpointVariable]: failpoint };
     this.#process = await startReplica({ ...options, environment: { [traceVariable]: traceDir, ...armed } });
+    void this.#process.exited.then((end) => {
+      if (end === 'SIGKILL') this.kills += 1;
+    });
   }
 
   ready(signal: AbortSignal): Promise<void> {
@@ -61,9 +64,7 @@ export class ReplicaSlot {
   }
 
   async kill(): Promise<void> {
-    if (!this.isRunning()) return;
-    this.kills += 1;
-    await this.#process?.kill();
+    if (this.isRunning()) await this.#process?.kill();
   }
 
   freeze(part: Part): void {

@@ -4,8 +4,11 @@ import type pg from 'pg';
 export type Goal = 'available' | 'gone';
 export type End = { readonly status: string; readonly kind: 'reached' | 'failed' | 'timed out' };
 
+const watchedTables = ['volumes', 'snapshots', 'group_snapshots'] as const;
+export type WatchedTable = (typeof watchedTables)[number];
+
 interface Waiting {
-  readonly table: 'volumes' | 'snapshots';
+  readonly table: WatchedTable;
   readonly id: string;
   readonly goal: Goal;
   readonly deadlineMs: number;
@@ -31,7 +34,7 @@ export class RowWatcher {
 
   async #look(): Promise<void> {
     while (this.#waiting.size > 0) {
-      for (const table of ['volumes', 'snapshots'] as const) {
+      for (const table of watchedTables) {
         const waiting = [...this.#waiting].filter((one) => one.table === table);
         if (waiting.length === 0) continue;
         const found = await this.#statuses(

@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import pg from 'pg';
+import { openCaller } from '../../src/cli/drive/open-caller.ts';
 import { openDrive } from '../../src/cli/drive/open-drive.ts';
 import type { Difference } from '../../src/check/verify.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
+import { backend } from './configuration.ts';
 import { Guest } from './guest.ts';
 import { History } from './history.ts';
 import { judge } from './judge.ts';
@@ -61,13 +63,16 @@ async function phases(
   say: (line: string) => void,
 ): Promise<ChaosReport> {
   const drive = await openDrive(lab.config, { bypassApi: false, signal: new AbortController().signal });
+  const caller = await openCaller(lab.config, AbortSignal.timeout(30_000));
   const pool = new pg.Pool({ connectionString: lab.databaseUrl, max: 2 });
   pool.on('error', () => undefined);
   const [known, guest] = [new Known(), new Guest(lab.share)];
   const wrong: Difference[] = [];
   const users = new Users({
     ...{ drive, known, guest, history, watcher: new RowWatcher(pool), timeoutMs: requestTimeoutMs },
-    target: await drive.target(undefined),
+    target: await drive.target(backend),
+    rpc: caller.rpc,
+    leavingShare: lab.leavingShare,
     type: await drive.volumeType(undefined),
     random: random.fork(),
     onWrong: (problem, id) => wrong.push({ kind: 'stuck', subject: id, problem }),
@@ -97,6 +102,7 @@ async function phases(
     return { ...(await figures(lab, pool, users, history)), differences: wrong, history, dir: lab.dir };
   } finally {
     await pool.end();
+    await caller.close();
     await drive.close();
   }
 }

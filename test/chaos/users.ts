@@ -3,17 +3,22 @@ import type { Drive } from '../../src/cli/drive/open-drive.ts';
 import type { NewVolume } from '../../src/cli/drive/requests.ts';
 import type { Target } from '../../src/cli/drive/target.ts';
 import type { VolumeType } from '../../src/domain/rows.ts';
+import type { RpcCaller } from '../../src/rpc/notifier.ts';
 import { InvalidInputError } from '../../src/kernel/errors.ts';
+import { Changes } from './changes.ts';
 import { lastBlock, places, type Guest } from './guest.ts';
 import type { History } from './history.ts';
 import type { Known, KnownSnapshot, KnownVolume } from './known.ts';
 import type { Random } from './random.ts';
-import type { End, Goal, RowWatcher } from './row-watcher.ts';
+import type { End, Goal, RowWatcher, WatchedTable } from './row-watcher.ts';
 
 export interface UsersOptions {
   readonly drive: Drive;
+  readonly rpc: RpcCaller;
   readonly target: Target;
   readonly type: VolumeType;
+  /** Of the backend that volumes leave. */
+  readonly leavingShare: string;
   readonly watcher: RowWatcher;
   readonly known: Known;
   readonly guest: Guest;
@@ -28,9 +33,9 @@ export interface UsersOptions {
 /** About so many volumes are there at a time: enough to choose from, few enough for much to meet on each. */
 const manyVolumes = 24;
 
-interface Request {
+export interface Request {
   readonly what: string;
-  readonly table: 'volumes' | 'snapshots';
+  readonly table: WatchedTable;
   readonly id: string;
   readonly goal: Goal;
   /** Other resources that it is about. */
@@ -43,10 +48,12 @@ interface Request {
 /** What users do, all at the same time and much of it on the same volumes. */
 export class Users {
   readonly #options: UsersOptions;
+  readonly #changes: Changes;
   readonly tookMs: number[] = [];
 
   constructor(options: UsersOptions) {
     this.#options = options;
+    this.#changes = new Changes(options, (request) => this.#perform(request));
   }
 
   /** Resolves when every request that was sent until `signal` aborted has ended, well or not. */
@@ -62,6 +69,7 @@ export class Users {
     const [volume, snapshot] = [random.pick(known.volumes), random.pick(known.snapshots)];
     const crowded = known.volumes.length >= manyVolumes;
     if (volume === undefined || (!crowded && random.chance(0.25))) return this.#fresh();
+    if (random.chance(0.25)) return this.#changes.act(volume);
     const dice = random.number();
     if (dice < 0.25 && !crowded) return this.#copy(volume, undefined);
     if (dice < 0.4 && !crowded && snapshot !== undefined) return this.#copy(snapshot.volume, snapshot);
@@ -111,7 +119,9 @@ export class Users {
     const { id, volume } = snapshot;
     const { requests } = this.#options.drive;
     const request = { what: 'delete snapshot', table: 'snapshots', id, goal: 'gone', about: [volume.id] } as const;
+    volume.unmaking += 1;
     const end = await this.#perform({ ...request, send: () => requests.deleteSnapshot(id) });
+    volume.unmaking -= 1;
     if (end === 'refused') snapshot.doomed = false;
     else volume.snapshots.delete(snapshot);
   }

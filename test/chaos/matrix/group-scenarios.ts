@@ -6,13 +6,12 @@ import {
   isGone,
   madeVolume,
   ref,
-  snapshotRow,
   soonCheck,
-  volumeRow,
   type MadeVolume,
   type Prepared,
   type Scenario,
 } from './makings.ts';
+import { snapshotRow, volumeRow } from '../rows.ts';
 
 /** Groups of two volumes: what is done to each member, one after the other, under one entry. */
 export const groupScenarios: readonly Scenario[] = [

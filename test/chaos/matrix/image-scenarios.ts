@@ -4,7 +4,8 @@ import { promisify } from 'node:util';
 import { writeBlock } from '../../../src/check/guest-block.ts';
 import { lastBlock, places, type Content } from '../guest.ts';
 import type { Lane } from './lane.ts';
-import { hasStatus, madeVolume, ref, volumeRow, type Prepared, type Scenario } from './makings.ts';
+import { hasStatus, madeVolume, ref, type Prepared, type Scenario } from './makings.ts';
+import { volumeRow } from '../rows.ts';
 
 const run = promisify(execFile);
 

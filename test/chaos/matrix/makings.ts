@@ -1,7 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import type { Difference } from '../../../src/check/verify.ts';
 import type { NewVolume } from '../../../src/cli/drive/requests.ts';
-import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import { lastBlock, places, type Content } from '../guest.ts';
 import type { Lane } from './lane.ts';
 
@@ -65,34 +63,6 @@ export async function isGone(
   id: string,
 ): Promise<boolean> {
   return (await db[table].get(id)) === null;
-}
-
-/** A row as the API writes it before it asks, with what it charges. */
-export async function volumeRow(lane: Lane, changes: Partial<Volume>): Promise<string> {
-  const { drive, target, type } = lane;
-  const id = randomUUID();
-  const { projectId: project_id, userId: user_id } = drive.owner;
-  const place = { host: target.host, cluster_name: target.clusterName, availability_zone: target.availabilityZone };
-  const owned = { project_id, user_id, volume_type_id: type.id, use_quota: true, attach_status: 'detached' };
-  await drive.db.volumes.create({ id, status: 'creating', size: 1, ...owned, ...place, ...changes });
-  await charge(lane, { volumes: 1, gigabytes: changes.size ?? 1 });
-  return id;
-}
-
-export async function snapshotRow(lane: Lane, volumeId: string, changes: Partial<Snapshot>): Promise<string> {
-  const { drive, type } = lane;
-  const id = randomUUID();
-  const { projectId: project_id, userId: user_id } = drive.owner;
-  const owned = { project_id, user_id, volume_type_id: type.id, use_quota: true, volume_size: 1 };
-  await drive.db.snapshots.create({ id, volume_id: volumeId, status: 'creating', ...owned, ...changes });
-  await charge(lane, { snapshots: 1, gigabytes: 1 });
-  return id;
-}
-
-/** Counts for the project and for its use of the type. */
-export async function charge({ drive, type }: Lane, deltas: Readonly<Record<string, number>>): Promise<void> {
-  const ofType = Object.entries(deltas).map(([name, delta]) => [`${name}_${type.name ?? ''}`, delta] as const);
-  await drive.db.quotas.adjust(drive.owner.projectId, { ...deltas, ...Object.fromEntries(ofType) });
 }
 
 export const ref = (id: string): { readonly id: string } => ({ id });

@@ -3,17 +3,8 @@ import { access, rename, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { derivedUuid } from '../../../src/domain/derived-uuid.ts';
 import type { Lane } from './lane.ts';
-import {
-  hasStatus,
-  isGone,
-  madeSnapshot,
-  madeVolume,
-  ref,
-  snapshotRow,
-  volumeRow,
-  type Prepared,
-  type Scenario,
-} from './makings.ts';
+import { hasStatus, isGone, madeSnapshot, madeVolume, ref, type Prepared, type Scenario } from './makings.ts';
+import { snapshotRow, volumeRow } from '../rows.ts';
 
 const gib = 2 ** 30;
 

@@ -1,33 +1,31 @@
-import { open } from 'node:fs/promises';
-import { join } from 'node:path';
-import { blockLength } from '../../../src/check/guest-block.ts';
 import type { Difference } from '../../../src/check/verify.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
-import { cluster, leaving } from '../configuration.ts';
 import { lastBlock, places, type Content } from '../guest.ts';
 import type { Lane } from './lane.ts';
-import { hasStatus, madeVolume, ref, volumeRow, type Prepared, type Scenario } from './makings.ts';
+import { hasStatus, madeVolume, ref, type Prepared, type Scenario } from './makings.ts';
+import { leavingVolume, there } from '../rows.ts';
 
-const gib = 2 ** 30;
-
-/** Where a volume lies that is to leave. */
-const there = { host: `r1@${leaving}#${leaving}`, cluster_name: `${cluster}@${leaving}#${leaving}` };
+const leavingContent: Content = new Map([
+  [places.first, 211],
+  [lastBlock(1), 212],
+]);
 
 /** Volumes that go to another backend, and those that get another type, there or by going. */
 export const movingScenarios: readonly Scenario[] = [
   {
     name: 'migrate_volume',
     prepare: async (lane) => {
-      const { id, content } = await leavingVolume(lane, { migration_status: 'starting' });
+      const changes = { migration_status: 'starting' };
+      const id = await leavingVolume(lane, lane.leavingShare, leavingContent, changes);
       const args = { volume: ref(id), host: here(lane), force_host_copy: false };
-      return moving(lane, id, content, () => lane.cast('migrate_volume', args, there));
+      return moving(lane, id, () => lane.cast('migrate_volume', args, there));
     },
   },
   {
     name: 'retype_by_migration',
     prepare: async (lane) => {
-      const { id, content } = await leavingVolume(lane, {});
-      return moving(lane, id, content, () => retype(lane, id, there));
+      const id = await leavingVolume(lane, lane.leavingShare, leavingContent);
+      return moving(lane, id, () => retype(lane, id, there));
     },
   },
   {
@@ -57,7 +55,7 @@ async function retype(lane: Lane, id: string, from: Parameters<Lane['cast']>[2])
 }
 
 /** It lies on the first backend at the end, under its own name, and on no other; its target's row is gone. */
-function moving(lane: Lane, id: string, content: Content, send: () => Promise<void>): Prepared {
+function moving(lane: Lane, id: string, send: () => Promise<void>): Prepared {
   const place = { provider_location: `demo:${lane.share}`, _name_id: null, cluster_name: lane.target.clusterName };
   return {
     send,
@@ -65,29 +63,8 @@ function moving(lane: Lane, id: string, content: Content, send: () => Promise<vo
       (await hasStatus(lane, 'volumes', id, 'available')) &&
       (await lane.drive.db.volumes.get(id))?.migration_status === 'success' &&
       (await lane.drive.volumes()).length === 1,
-    check: async () => [...(await lane.guest.checkVolume(id, content)), ...(await differsFrom(lane, id, place))],
+    check: async () => [...(await lane.guest.checkVolume(id, leavingContent)), ...(await differsFrom(lane, id, place))],
   };
-}
-
-/** A volume with data on the share of the backend that it is to leave, as one of the Python service's would be. */
-async function leavingVolume(
-  lane: Lane,
-  changes: Parameters<typeof volumeRow>[1],
-): Promise<{ readonly id: string; readonly content: Content }> {
-  const own = { status: 'available', previous_status: 'available', provider_location: `demo:${lane.leavingShare}` };
-  const id = await volumeRow(lane, { ...own, ...there, ...changes });
-  const content = new Map([
-    [places.first, 211],
-    [lastBlock(1), 212],
-  ]);
-  const file = await open(join(lane.leavingShare, `volume-${id}`), 'w');
-  try {
-    await file.truncate(gib);
-    for (const [offset, byte] of content) await file.write(Buffer.alloc(blockLength, byte), 0, blockLength, offset);
-  } finally {
-    await file.close();
-  }
-  return { id, content };
 }
 
 async function differsFrom(

@@ -3,7 +3,6 @@ import type { NewVolume } from '../../../src/cli/drive/requests.ts';
 import { places, type Content } from '../guest.ts';
 import type { Lane } from './lane.ts';
 import {
-  charge,
   hasStatus,
   isGone,
   madeSnapshot,
@@ -13,6 +12,7 @@ import {
   type Prepared,
   type Scenario,
 } from './makings.ts';
+import { charge } from '../rows.ts';
 
 /** What the requests about volumes and snapshots do, each in the ways in which its steps differ. */
 export const volumeScenarios: readonly Scenario[] = [
