@@ -9,12 +9,12 @@ import { Consumers } from './app/consumers.ts';
 import { MeasuredCoordinator } from './app/measured-coordinator.ts';
 import { createNova } from './app/keystone-parts.ts';
 import { createPeers } from './app/peers.ts';
+import { createMembers } from './app/member-parts.ts';
 import { createMessaging, type Messaging } from './app/messaging-parts.ts';
 import { wireObjects } from './app/wire-objects.ts';
 import type { Config } from './config/load.ts';
 import type { Settings } from './config/options/index.ts';
 import { createCoordinator } from './coordination/create.ts';
-import { Meet } from './coordination/meet.ts';
 import type { Database } from './db/database.ts';
 import { openDatabase } from './db/open-database.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -63,15 +63,9 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const units = config.backends.map((name) => createBackendUnit(name, around));
   const serves = units.map(({ workOf }) => workOf);
   const incarnation = { id: randomUUID(), host: settings.service.host, pid: process.pid, version, serves };
-  const meet = new Meet({
-    coordinator: unmeasured,
-    incarnations: db.incarnations,
-    self: incarnation,
-    intervalMs: settings.coordination.meetIntervalMs,
-    presumedDeadAfterMs: settings.activeActive.presumedDeadAfterMs,
-    clock,
-    log: locks.log,
-  });
+  const { incarnations } = db;
+  const sides = { coordinator: unmeasured, incarnations, units, incarnation, messaging, settings, clock };
+  const members = createMembers({ ...sides, log: locks.log });
   const backends = new Backends(units, named('service'));
   const images = createImages({ settings, incarnation: incarnation.id, db, clock, log: named('images') });
   const keys = createKeys(settings, named('keys'));
@@ -89,17 +83,18 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const consumers = new Consumers({ ...serving, logs: log, tally: tally.tell, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
   const { reconciler } = custody;
-  const looks = { config, tally, incarnation, db, coordinator, meet, backends, units, door, reconciler, consuming };
-  const http = createHttp({ ...looks, log: named('http') });
+  const looks = { config, tally, incarnation, db, coordinator, backends, units, door, reconciler, consuming };
+  const http = createHttp({ ...members, ...looks, log: named('http') });
   const servers = [db, ...messaging.transports, messaging.caller, coordinator, ...images.components];
   const parts: readonly Component[] = [
     ...servers,
     backends,
     ...custody.before,
-    meet,
+    members.meet,
     consumers,
     http,
     ...custody.background,
+    members.pythonPeers,
   ];
   const lifecycle = new Lifecycle(parts, (event) =>
     log.logger.debug({ ...event }, `${event.component} ${event.event}`),

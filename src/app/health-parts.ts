@@ -1,5 +1,6 @@
 import type { Config } from '../config/load.ts';
 import type { Meet } from '../coordination/meet.ts';
+import type { PythonPeers } from '../coordination/python-peers.ts';
 import type { Database } from '../db/database.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { EventLoopDelay } from '../kernel/event-loop-delay.ts';
@@ -20,6 +21,7 @@ export interface HealthSources {
   readonly db: Database;
   readonly coordinator: MeasuredCoordinator;
   readonly meet: Meet;
+  readonly pythonPeers: PythonPeers;
   readonly backends: Backends;
   readonly units: readonly BackendUnit[];
   readonly door: Door;
@@ -32,7 +34,7 @@ export interface HealthSources {
 
 /** The server for probes, metrics and status. */
 export function createHttp(sources: HealthSources): HttpServer {
-  const { config, db, coordinator, meet, backends, consuming, log } = sources;
+  const { config, db, coordinator, meet, pythonPeers, backends, consuming, log } = sources;
   const { enabled, ...health } = config.settings.health;
   const loopDelay = new EventLoopDelay();
   return new HttpServer({
@@ -45,6 +47,7 @@ export function createHttp(sources: HealthSources): HttpServer {
       { name: 'database', check: () => db.health() },
       { name: 'coordinator', check: () => coordinator.health() },
       { name: 'members', check: () => meet.health() },
+      { name: 'python', check: () => pythonPeers.health() },
       { name: 'backends', check: () => backends.health() },
     ],
     metrics: createMetrics(sources, loopDelay),
@@ -77,13 +80,14 @@ function sharesOf(unit: BackendUnit): readonly ShareFigures[] {
 }
 
 /** `/v1/status`. */
-function statusOf({ incarnation, units, door, coordinator, meet, config }: HealthSources): JsonObject {
+function statusOf({ incarnation, units, door, coordinator, meet, pythonPeers, config }: HealthSources): JsonObject {
   const { held, waiting } = coordinator.local();
   return {
     replica: { ...incarnation },
     cluster: config.settings.service.cluster,
     coordination: { ...coordinator.guarantees },
     members: meet.members().map((member) => ({ ...member, serves: [...member.serves] })),
+    python: Object.fromEntries(pythonPeers.meetings()),
     backends: units.map((unit) => ({
       name: unit.name,
       host: unit.host,

@@ -13,6 +13,9 @@ export interface RunningService {
   readonly fixture: Fixture;
   readonly client: VolumeClient;
   readonly share: string;
+  readonly dir: string;
+  readonly configFile: string;
+  readonly healthUrl: string;
   stop(): Promise<void>;
 }
 
@@ -31,7 +34,7 @@ export async function startService(): Promise<RunningService> {
   await replica.ready(AbortSignal.timeout(30_000));
   const client = new VolumeClient(configFile);
   return {
-    ...{ fixture, client, share },
+    ...{ fixture, client, share, dir, configFile, healthUrl: `http://127.0.0.1:${healthPort}` },
     stop: async () => {
       await client.stop();
       await replica.stop(10_000);

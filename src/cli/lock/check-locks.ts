@@ -9,6 +9,7 @@ import type { CommandIo } from '../command-io.ts';
 import { openDatabaseOf } from '../drive/open-rows.ts';
 import { checkDeath, checkFreeze, checkNames, checkRefusal } from './check-loss.ts';
 import { handOverTimes, spreadText, uncontendedTimes } from './check-speed.ts';
+import { reportPython } from './check-python.ts';
 import type { Finding, Report } from './finding.ts';
 import { LockOwner } from './lock-owner.ts';
 import { openCoordinator, type OpenCoordinator } from './open-coordinator.ts';
@@ -21,7 +22,7 @@ const startMs = 60_000;
 export interface LockCheck {
   readonly config: Config;
   readonly io: CommandIo;
-  /** Without the parts that wait until a lock runs out. */
+  /** Without the parts that wait: until a lock runs out, or for whoever reads the queues. */
   readonly quick: boolean;
   /** Told at once, one after another. */
   readonly report: Report;
@@ -47,6 +48,7 @@ export async function checkLocks(check: LockCheck): Promise<void> {
     for (const finding of guaranteeFindings(one.coordinator, config)) report(finding);
     await withTurn(one.coordinator, io.signal, () => checkWithOther(check, one.coordinator));
     await reportOthers(check, one.coordinator);
+    if (!check.quick) await reportPython(check, one.coordinator);
   } finally {
     await one.close();
   }

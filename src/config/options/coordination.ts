@@ -45,6 +45,6 @@ export const coordinationOptions = defineOptions('coordination', {
   meetIntervalMs: fractionalSeconds('meet_interval', 60, {
     min: 0,
     max: 86400,
-    help: 'Seconds between two proofs that members which serve the same backend do exclude one another: each holds a lock in its own name, and tries to take the locks of others. One that can be had makes both not ready. 0: never.',
+    help: 'Seconds between two proofs that members which serve the same backend do exclude one another: each holds a lock in its own name, and tries to take the locks of others. One that can be had makes both not ready. So does a Python service on a queue of ours that does not wait for our locks; for these is looked ten times less often. 0: never.',
   }),
 });

@@ -1,14 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Coordinator } from '../../../src/coordination/coordinator.ts';
-import { MemoryBackend, MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
-import { LeaseMargin } from '../../../src/coordination/lease-margin.ts';
-import { LockCoordinator } from '../../../src/coordination/lock-coordinator.ts';
+import { MemoryLocks } from '../../../src/coordination/drivers/memory.ts';
 import { lockNames, wireName } from '../../../src/coordination/lock-names.ts';
 import { Meet } from '../../../src/coordination/meet.ts';
 import { MemberLook } from '../../../src/coordination/meet-look.ts';
 import type { Incarnation, IncarnationRepository } from '../../../src/db/ports/custody.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { eventually } from '../../support/poll.ts';
+import { memoryCoordinator } from './memory-coordinator.ts';
 
 const forever = new AbortController().signal;
 
@@ -55,14 +54,8 @@ afterEach(async () => {
 });
 
 async function coordinatorOn(locks: MemoryLocks): Promise<Coordinator> {
-  const coordinator = new LockCoordinator({
-    backend: new MemoryBackend({ locks, memberId: 'm' }),
-    clock,
-    log: silentLogger,
-    margin: new LeaseMargin({ baseMs: 0, mostMs: 0 }),
-  });
-  await coordinator.start(forever);
-  stops.push(() => coordinator.stop({ force: AbortSignal.abort() }));
+  const { coordinator, stop } = await memoryCoordinator(locks, clock);
+  stops.push(stop);
   return coordinator;
 }
 
