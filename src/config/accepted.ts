@@ -221,6 +221,9 @@ function find(rules: readonly Rule[], name: string): Accepted | undefined {
   return rule && { reason: rule.reason, loud: rule.loud ?? false };
 }
 
+/** Sections of which some options are left unread for a reason, whether or not others are read. */
+export const sectionsWithReasons: readonly string[] = Object.keys(rulesOf);
+
 /** Why `[group] name` is left unread, if it is one of upstream's options. Backends' sections are `backend_defaults`. */
 export function acceptedOption(group: string, name: string): Accepted | undefined {
   return find(rulesOf[group] ?? [], name);

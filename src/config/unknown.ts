@@ -1,4 +1,4 @@
-import { acceptedOption, acceptedSection, fieldHint } from './accepted.ts';
+import { acceptedOption, acceptedSection, fieldHint, sectionsWithReasons } from './accepted.ts';
 import { normalSection, type IniEntry } from './ini.ts';
 import { originOf, type Layers } from './layers.ts';
 import { nearest } from './nearest.ts';
@@ -29,6 +29,7 @@ class Names {
   readonly #layers: Layers;
 
   constructor(areas: readonly AnyArea[], backend: AnyArea, enabled: readonly string[], layers: Layers) {
+    for (const section of sectionsWithReasons) this.#read.set(section, new Set());
     for (const area of areas) for (const option of Object.values(area.options)) this.#add(option);
     this.#backendNames = new Set(Object.values(backend.options).map(({ name }) => name));
     this.#backendSections = new Set([backend.group, ...enabled.map(normalSection)]);

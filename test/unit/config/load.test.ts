@@ -174,6 +174,14 @@ describe('warnings', () => {
     ['[DEFAULT]\nxyzzy = 1', 'is no option that we know'],
   ])('%j: %s', (text, message) => expect(warningsOf(`${text}\n`)).toEqual([expect.stringContaining(message)]));
 
+  it('accept a section of which everything is left unread for a reason, and name the odd option in it', () => {
+    const { warnings, notes } = configOf('[oslo_concurrency]\nlock_path = /locks\nlock_pth = /locks\n');
+    expect([...notes, ...warnings].map(({ kind, message }) => `${kind}: ${message}`)).toEqual([
+      'accepted: [oslo_concurrency] lock_path the locks of this service are those of [coordination]',
+      'unknown: [oslo_concurrency] lock_pth is no option that we know',
+    ]);
+  });
+
   it('are not given for what the rest of Cinder reads, nor for backends that are not enabled', () => {
     const text =
       '[DEFAULT]\nosapi_volume_workers = 2\nauth_strategy = keystone\nquota_volumes = 5\nbackup_driver = x\nuse_syslog = false\n' +
