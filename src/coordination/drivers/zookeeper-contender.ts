@@ -102,9 +102,11 @@ export class Contender implements HeldLock {
       // The lock's folder was made just now.
       if (place === -1) return false;
       this.#node = queue[place]?.node;
-      const predecessor = queue[place - 1];
-      if (predecessor === undefined) return true;
-      const seen = await this.#watch(predecessor.node, signal);
+      // From further back the one before the predecessor is waited for: once it is gone the second look is made while
+      // the predecessor still holds the lock, and the lock is ours with the very notice that it is given back.
+      const before = queue[Math.max(0, place - 2)];
+      if (place === 0 || before === undefined) return true;
+      const seen = await this.#watch(before.node, signal);
       // Nobody can come before us any more: sequences only grow. Further back, those before it may still be there.
       return seen === 'gone' && place === 1;
     } catch (error) {

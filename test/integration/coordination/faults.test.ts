@@ -223,6 +223,27 @@ describe.each(services)('a lock on $name', (service) => {
   });
 });
 
+describe.concurrent('with the times of every day, a main loop that is blocked for 25 s', { timeout: 90_000 }, () => {
+  it.each([
+    ['a lock of 30 s on redis', startRedis],
+    ['a session of 10 s on zookeeper', startZookeeper],
+  ] as const)('does not lose %s', async (_, start) => {
+    const server = await start();
+    try {
+      const everyDay = { heartbeatMs: 1000, safetyMarginMs: 1000 };
+      const member = await spawnMember(plain({ url: server.url, ...everyDay }), 'block', name, '25000');
+      expect(await member.line()).toBe('held');
+      const other = await startMember({ url: server.url });
+      await expect(take(other, 20_000)).rejects.toThrow('not to be had');
+      expect(await member.line()).toBe('kept');
+      await (await take(other)).release();
+      await stopMember(other);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
 describe('a lock on redis, when the server forgets', () => {
   it('is lost within a beat', async () => {
     const server = await startRedis();
