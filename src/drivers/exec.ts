@@ -15,10 +15,14 @@ export interface CommandResult {
 
 /** Runs a program without a shell, under supervision: it dies with us, at the deadline, and when `guard` aborts. */
 export interface Exec {
-  /** Rejects with `CommandError` on any exit but 0. */
+  /**
+   * Rejects with `CommandError` on any exit but 0.
+   *
+   * @param options.secrets texts that the program finds as `/dev/fd/3`, `/dev/fd/4`, …: in memory, in no file of any folder
+   */
   run(
     argv: readonly [string, ...string[]],
-    options: { guard: StepGuard; timeoutMs: number; asRoot?: boolean },
+    options: { guard: StepGuard; timeoutMs: number; asRoot?: boolean; secrets?: readonly string[] },
   ): Promise<CommandResult>;
 }
 

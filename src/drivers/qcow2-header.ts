@@ -9,7 +9,8 @@ export interface Qcow2Header {
   readonly backingFormat: string | null;
   /** Its data is in another file: such an image can show any file of the host to its guest. */
   readonly hasDataFile: boolean;
-  readonly encrypted: boolean;
+  /** `aes` is qcow's old own, which nobody should use. */
+  readonly encryption: 'luks' | 'aes' | 'unknown' | null;
   readonly corrupt: boolean;
 }
 
@@ -44,9 +45,14 @@ export function parseQcow2Header(bytes: Buffer): Qcow2Header | null {
     backingFile: readBackingFile(bytes),
     backingFormat: extensions.get(extension.backingFormat)?.toString('utf8') ?? null,
     hasDataFile: (features & incompatible.dataFile) !== 0n || extensions.has(extension.dataFile),
-    encrypted: readUInt32(bytes, 32) !== 0,
+    encryption: encryptionOf(readUInt32(bytes, 32)),
     corrupt: (features & incompatible.corrupt) !== 0n,
   };
+}
+
+function encryptionOf(method: number): Qcow2Header['encryption'] {
+  if (method > 2) return 'unknown';
+  return method === 0 ? null : method === 1 ? 'aes' : 'luks';
 }
 
 function readBackingFile(bytes: Buffer): string | null {

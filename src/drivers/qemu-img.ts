@@ -1,5 +1,6 @@
 import { AppError } from '../kernel/errors.ts';
-import { CommandError, type Exec, type StepGuard } from './exec.ts';
+import { CommandError, type CommandResult, type Exec, type StepGuard } from './exec.ts';
+import { Secrets, type NewImage, type OpenImage } from './qemu-secrets.ts';
 
 export type ImageFormat = 'raw' | 'qcow2';
 
@@ -20,6 +21,7 @@ export interface ImageInfo {
 /** Reading a hostile image may take neither all memory nor for ever. */
 const readLimits = ['prlimit', '--as=1073741824', '--cpu=60', '--'] as const;
 const quickMs = 60_000;
+const unlockMs = 1_200_000;
 /** Copying is bounded by the locks, not by a clock; this ends a copy that nobody waits for any more. */
 const copyMs = 24 * 3600_000;
 const lockMessage = /Failed to get (shared )?"[a-z ]+" lock|Failed to lock byte|is another process using the image/i;
@@ -37,14 +39,14 @@ export class QemuImg {
 
   async info(path: string, format: ImageFormat, guard: StepGuard): Promise<ImageInfo> {
     const argv = [...readLimits, 'qemu-img', 'info', '-f', format, '--output=json', '-U', path] as const;
-    const { stdout } = await this.#run(argv, guard, quickMs);
+    const { stdout } = await this.#supervised(argv, { guard, timeoutMs: quickMs });
     return parseInfo(stdout);
   }
 
   /** Whether an overlay holds anything of its own, data or zeros, besides what its backing files show. */
   async holdsData(path: string, guard: StepGuard): Promise<boolean> {
     const argv = [...readLimits, 'qemu-img', 'map', '-f', 'qcow2', '--output=json', path] as const;
-    const { stdout } = await this.#run(argv, guard, quickMs);
+    const { stdout } = await this.#supervised(argv, { guard, timeoutMs: quickMs });
     const parsed: unknown = JSON.parse(stdout);
     if (!Array.isArray(parsed)) throw new Error(`qemu-img map answered ${stdout.slice(0, 200)}`);
     // Where nothing is said of `present` (qemu before 6.1) all that is its own counts.
@@ -53,56 +55,38 @@ export class QemuImg {
 
   /** An empty overlay; the backing file is named relative to it and not opened (`-u`). */
   async createOverlay(
-    overlay: { readonly path: string; readonly bytes: number },
+    overlay: NewImage & { readonly bytes: number },
     backing: { readonly name: string; readonly format: ImageFormat },
     guard: StepGuard,
   ): Promise<void> {
-    const from = ['-u', '-b', backing.name, '-F', backing.format] as const;
-    const argv = ['qemu-img', 'create', '-q', '-f', 'qcow2', ...from, overlay.path, String(overlay.bytes)] as const;
-    await this.#run(argv, guard, quickMs);
+    const secrets = new Secrets();
+    const options = ['-u', '-b', backing.name, '-F', backing.format, ...secrets.make(overlay)];
+    await this.#run('create', ['-f', 'qcow2', ...options, overlay.path, String(overlay.bytes)], guard, { secrets });
   }
 
-  /** An empty qcow2 image with its metadata laid out. */
-  async createQcow2(path: string, bytes: number, guard: StepGuard): Promise<void> {
-    const argv = [
-      'qemu-img',
-      'create',
-      '-q',
-      '-f',
-      'qcow2',
-      '-o',
-      'preallocation=metadata',
-      path,
-      String(bytes),
-    ] as const;
-    await this.#run(argv, guard, copyMs);
+  /** An empty qcow2 image; one that is not encrypted has its metadata laid out. */
+  async createQcow2(image: NewImage, bytes: number, guard: StepGuard): Promise<void> {
+    const secrets = new Secrets();
+    const options = image.luks === undefined ? ['-o', 'preallocation=metadata'] : secrets.make(image);
+    const argv = ['-f', 'qcow2', ...options, image.path, String(bytes)];
+    await this.#run('create', argv, guard, { secrets, timeoutMs: copyMs });
   }
 
   /** Writes an overlay's data into its backing file; the overlay keeps it too (`-d`), so that this can be repeated. */
-  async commit(path: string, guard: StepGuard): Promise<void> {
-    await this.#run(['qemu-img', 'commit', '-q', '-d', '-f', 'qcow2', path], guard, copyMs);
+  async commit(overlay: OpenImage, guard: StepGuard): Promise<void> {
+    const secrets = new Secrets();
+    await this.#run('commit', ['-d', ...secrets.open(overlay)], guard, { secrets, timeoutMs: copyMs });
   }
 
   /** Changes only the name of the backing file in an overlay's header. */
   async renameBacking(
-    path: string,
+    overlay: OpenImage,
     backing: { readonly name: string; readonly format: ImageFormat },
     guard: StepGuard,
   ): Promise<void> {
-    const argv = [
-      'qemu-img',
-      'rebase',
-      '-q',
-      '-u',
-      '-f',
-      'qcow2',
-      '-b',
-      backing.name,
-      '-F',
-      backing.format,
-      path,
-    ] as const;
-    await this.#run(argv, guard, quickMs);
+    const secrets = new Secrets();
+    const image = secrets.open({ ...overlay, below: null });
+    await this.#run('rebase', ['-u', '-b', backing.name, '-F', backing.format, ...image], guard, { secrets });
   }
 
   /**
@@ -111,34 +95,38 @@ export class QemuImg {
    * @param how.inUse a guest has the (raw) image open: read it all the same, as it is at some moment
    */
   async convert(
-    from: { readonly path: string; readonly format: string },
-    to: { readonly path: string; readonly format: string },
+    from: OpenImage,
+    to: NewImage,
     guard: StepGuard,
     how: { readonly compress?: boolean; readonly inUse?: boolean } = {},
   ): Promise<void> {
+    const secrets = new Secrets();
     const flags = [...(how.compress === true ? ['-c'] : []), ...(how.inUse === true ? ['-U'] : [])];
-    const argv = [
-      'qemu-img',
-      'convert',
-      '-q',
-      ...flags,
-      '-f',
-      from.format,
-      '-O',
-      to.format,
-      from.path,
-      to.path,
-    ] as const;
-    await this.#run(argv, guard, copyMs);
+    const argv = [...flags, '-O', to.format, ...secrets.make(to), ...secrets.open(from), to.path];
+    await this.#run('convert', argv, guard, { secrets, timeoutMs: copyMs });
   }
 
-  async resize(path: string, format: ImageFormat, bytes: number, guard: StepGuard): Promise<void> {
-    await this.#run(['qemu-img', 'resize', '-q', '-f', format, path, String(bytes)], guard, quickMs);
+  async resize(image: OpenImage, bytes: number, guard: StepGuard): Promise<void> {
+    const secrets = new Secrets();
+    await this.#run('resize', [...secrets.open(image), String(bytes)], guard, { secrets });
   }
 
-  async #run(argv: readonly [string, ...string[]], guard: StepGuard, timeoutMs: number): Promise<{ stdout: string }> {
+  #run(
+    command: string,
+    argv: readonly string[],
+    guard: StepGuard,
+    { secrets, timeoutMs = quickMs }: { readonly secrets: Secrets; readonly timeoutMs?: number },
+  ): Promise<CommandResult> {
+    // Options and images stand in any order; a passphrase takes seconds to be tried, of every image of a chain anew.
+    const all = ['qemu-img', command, '-q', ...secrets.objects(), ...argv] as const;
+    const { texts } = secrets;
+    const patience = texts.length === 0 ? timeoutMs : Math.max(timeoutMs, unlockMs);
+    return this.#supervised(all, { guard, timeoutMs: patience, secrets: texts });
+  }
+
+  async #supervised(argv: readonly [string, ...string[]], options: Parameters<Exec['run']>[1]): Promise<CommandResult> {
     try {
-      return await this.#exec.run(argv, { guard, timeoutMs });
+      return await this.#exec.run(argv, options);
     } catch (error) {
       if (error instanceof CommandError && lockMessage.test(error.stderr)) {
         throw new ImageBusyError(error.message, { cause: error, outcome: 'not-started' });

@@ -162,11 +162,11 @@ export function askingShare(asking: Asking): RemoteFsParts {
   const tempOf = (path: string): string => path.split('/').at(-1) ?? path;
   const qemu: Partial<QemuImg> = {
     createOverlay: ({ path }, backing) => write(tempOf(path), tempOf(path), { backing: backing.name, data: [] }),
-    createQcow2: (path) => write(tempOf(path), tempOf(path), { backing: null, data: ['image'] }),
-    commit: async (path) => {
+    createQcow2: ({ path }) => write(tempOf(path), tempOf(path), { backing: null, data: ['image'] }),
+    commit: async ({ path }) => {
       await ask('merge', { tag: '', name: tempOf(path) });
     },
-    renameBacking: async (path, backing) => {
+    renameBacking: async ({ path }, backing) => {
       await ask('rebase', { tag: '', name: tempOf(path), backing: backing.name });
     },
   };
@@ -181,9 +181,9 @@ export function factsOf(name: string, file: FileContent | undefined): ImageFacts
   if (file === undefined || 'text' in file) return null;
   const { backing } = file;
   const header = {
-    ...{ version: 3, virtualSize: 2 ** 30, backingFile: backing, hasDataFile: false, encrypted: false, corrupt: false },
+    ...{ version: 3, virtualSize: 2 ** 30, backingFile: backing, hasDataFile: false, encryption: null, corrupt: false },
     backingFormat: backing === base ? 'raw' : 'qcow2',
   };
-  const common = { name, mode: 0o660, uid: 0, gid: 0, busy: false };
+  const common = { name, mode: 0o660, uid: 0, gid: 0, busy: false, luksDataAt: null };
   return { ...common, bytes: name === base ? 2 ** 30 : 2 ** 18, header: backing === null ? null : header };
 }

@@ -99,7 +99,7 @@ async function fillVolume(parts: RemoteFsParts, volume: Volume, { work }: Scope)
   await folder.look();
   const temp = folder.temp('image');
   await folder.withTemps(async () => {
-    await parts.qemu.createQcow2(temp.path, 1, work);
+    await parts.qemu.createQcow2({ path: temp.path, format: 'qcow2' }, 1, work);
     await folder.commit('volume-file', temp.name, base, { how: 'rename' });
   });
   return null;

@@ -3,6 +3,7 @@ import type { CloneSource, DriverWork, VolumeModelUpdate } from '../volume-drive
 import type { Volume } from '../../domain/rows.ts';
 import type { ImageFacts } from '../share/share-protocol.ts';
 import { sizeBytes, mayReplace, conflict } from './create-volume.ts';
+import { formatOf, newImage, reopened } from './encryption.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireDetached, requireKnownSnapshots, requireSingleFile, requireStatus } from './preconditions.ts';
 import { infoOf, wholeChain, type Image } from './volume-chain.ts';
@@ -22,12 +23,14 @@ export async function cloneVolume(
   source: CloneSource,
   work: DriverWork,
 ): Promise<VolumeModelUpdate> {
+  requireSameEncryption(volume, source.volume);
   const bytes = sizeBytes(volume);
+  const adminMetadata = { format: formatOf(volume, parts.format) };
   const target = await openFolder(parts, volume, work);
   const found = await target.lookIdle();
   const present = found.seen[target.base] ?? null;
   if (present !== null && !mayReplace(volume)) {
-    if ((present.header?.virtualSize ?? present.bytes) === bytes) return { adminMetadata: { format: parts.format } };
+    if ((present.header?.virtualSize ?? present.bytes) === bytes) return { adminMetadata };
     throw conflict(target, present.bytes);
   }
   if (present !== null) {
@@ -35,24 +38,27 @@ export async function cloneVolume(
     await requireKnownSnapshots(found, volume, work);
   }
   const from = await openFolder(parts, source.volume, work);
-  const image = await sourceImage(from, source);
+  const images = await sourceImages(from, source);
+  const [image] = images;
   if (image.virtualBytes > bytes) throw tooSmall(volume, image.virtualBytes);
-  await target.withTemps(() => copy(parts, { from, image }, target, { bytes, replaces: present }));
-  return { adminMetadata: { format: parts.format } };
+  await target.withTemps(() => copy(parts, { from, images }, target, { bytes, replaces: present }));
+  return { adminMetadata };
 }
 
 async function copy(
   parts: RemoteFsParts,
-  { from, image }: { readonly from: VolumeFolder; readonly image: Image },
+  { from, images }: { readonly from: VolumeFolder; readonly images: readonly [Image, ...Image[]] },
   target: VolumeFolder,
   { bytes, replaces }: { readonly bytes: number; readonly replaces: ImageFacts | null },
 ): Promise<void> {
-  const { work } = target;
+  const { work, volume } = target;
   const temp = target.temp('copy');
-  const to = { path: temp.path, format: parts.format };
-  await from.whileBusy(() => parts.qemu.convert({ path: from.path(image.name), format: image.format }, to, work));
-  const isRaw = parts.format === 'raw';
-  if (!isRaw && image.virtualBytes < bytes) await parts.qemu.resize(temp.path, 'qcow2', bytes, work);
+  const format = formatOf(volume, parts.format);
+  const open = await from.open(images);
+  const to = await newImage(volume, { path: temp.path, format }, work);
+  await from.whileBusy(() => parts.qemu.convert(open, to, work));
+  const isRaw = format === 'raw';
+  if (!isRaw && images[0].virtualBytes < bytes) await parts.qemu.resize(reopened(to), bytes, work);
   const as =
     replaces === null
       ? { how: 'link' as const }
@@ -60,23 +66,24 @@ async function copy(
   await target.commit('volume-file', temp.name, target.base, { ...as, ...(isRaw && { growTo: bytes }) });
 }
 
-function sourceImage(from: VolumeFolder, source: CloneSource): Promise<Image> {
-  return source.kind === 'snapshot' ? snapshotImage(from, source.snapshot) : activeImage(from);
+/** What the source shows, and what that stands on. */
+function sourceImages(from: VolumeFolder, source: CloneSource): Promise<readonly [Image, ...Image[]]> {
+  return source.kind === 'snapshot' ? snapshotImages(from, source.snapshot) : activeImages(from);
 }
 
-async function activeImage(from: VolumeFolder): Promise<Image> {
+async function activeImages(from: VolumeFolder): Promise<readonly [Image, ...Image[]]> {
   requireStatus(from.volume, clonable);
   requireDetached(from.volume, 'cloning');
   const chain = await from.lookIdle();
   await requireKnownSnapshots(chain, from.volume, from.work);
-  return wholeChain(chain)[0];
+  return wholeChain(chain);
 }
 
 /** A snapshot's data is in the backing file of the file that `.info` names for it; nobody writes there. */
-async function snapshotImage(
+async function snapshotImages(
   from: VolumeFolder,
   snapshot: { readonly id: string; readonly status: string | null },
-): Promise<Image> {
+): Promise<readonly [Image, ...Image[]]> {
   if (!snapshotReadable.some((status) => status === snapshot.status)) {
     const reason = `snapshot ${snapshot.id} is ${snapshot.status}`;
     throw new CinderError('InvalidSnapshot', { reason }, { outcome: 'not-started' });
@@ -85,10 +92,21 @@ async function snapshotImage(
   const images = wholeChain(chain);
   const file = infoOf(chain).snapshots.get(snapshot.id);
   const at = images.findIndex(({ name }) => name === file);
-  const image = at < 0 ? undefined : images[at + 1];
-  if (image !== undefined) return image;
+  const [image, ...below] = at < 0 ? [] : images.slice(at + 1);
+  if (image !== undefined) return [image, ...below];
   const message = `Snapshot ${snapshot.id} has no data in ${from.base}'s chain.`;
   throw new CinderError('RemoteFSException', {}, { message, outcome: 'not-started' });
+}
+
+/** As upstream, whose API refuses both before they come here. */
+function requireSameEncryption(volume: Volume, source: Volume): void {
+  if ((volume.encryption_key_id === null) === (source.encryption_key_id === null)) return;
+  if (volume.encryption_key_id === null) {
+    const operation = `volume ${volume.id}, not encrypted, from the encrypted volume ${source.id}`;
+    throw new CinderError('NotSupportedOperation', { operation }, { outcome: 'not-started' });
+  }
+  const message = `Encrypted volume ${volume.id} cannot be made from volume ${source.id}, which is not encrypted.`;
+  throw new CinderError('NfsException', {}, { message, outcome: 'not-started' });
 }
 
 function tooSmall(volume: Volume, bytes: number): CinderError {

@@ -2,16 +2,15 @@ import { CinderError } from '../../domain/exceptions.ts';
 import { migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { ImageFormat } from '../qemu-img.ts';
+import type { ImageFacts } from '../share/share-protocol.ts';
 import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
+import { formatOf, newImage } from './encryption.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { gib } from './settings.ts';
 import { openFolder, type VolumeFolder } from './volume-folder.ts';
 
 /** Makes the volume's file: complete under its name, or not at all. */
 export async function createVolume(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<VolumeModelUpdate> {
-  if (volume.encryption_key_id !== null) {
-    throw new CinderError('VolumeDriverException', { message: 'Encrypted volumes are not supported here yet.' });
-  }
   const folder = await openFolder(parts, volume, work);
   const format = await formatOfNew(parts, volume, work);
   await (format === 'qcow2' ? createQcow2(parts, folder) : createRaw(parts, folder));
@@ -23,6 +22,7 @@ export async function createVolume(parts: RemoteFsParts, volume: Volume, work: D
  * that is noted as qcow2 could not be read, or would be believed.
  */
 async function formatOfNew(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<ImageFormat> {
+  if (volume.encryption_key_id !== null) return formatOf(volume, parts.format);
   const source = migratedFrom(volume);
   const noted = source === null ? undefined : (await work.adminMetadataOf?.(source))?.['format'];
   return noted === 'raw' || noted === 'qcow2' ? noted : parts.format;
@@ -49,13 +49,20 @@ async function createRaw(parts: RemoteFsParts, folder: VolumeFolder): Promise<vo
 async function createQcow2(parts: RemoteFsParts, folder: VolumeFolder): Promise<void> {
   const bytes = sizeBytes(folder.volume);
   const present = (await folder.look()).seen[folder.base] ?? null;
-  if (present?.header?.virtualSize === bytes && present.header.backingFile === null) return;
+  if (isComplete(present, folder.volume, bytes)) return;
   if (present !== null && !mayReplace(folder.volume)) throw conflict(folder, present.bytes);
   const temp = folder.temp('volume');
   await folder.withTemps(async () => {
-    await parts.qemu.createQcow2(temp.path, bytes, folder.work);
+    const image = await newImage(folder.volume, { path: temp.path, format: 'qcow2' }, folder.work);
+    await parts.qemu.createQcow2(image, bytes, folder.work);
     await folder.commit('volume-file', temp.name, folder.base, { how: present === null ? 'link' : 'rename' });
   });
+}
+
+function isComplete(present: ImageFacts | null, { encryption_key_id: key }: Volume, bytes: number): boolean {
+  const header = present?.header ?? null;
+  if (header === null || header.virtualSize !== bytes || header.backingFile !== null) return false;
+  return header.encryption === (key === null ? null : 'luks');
 }
 
 export function sizeBytes(volume: Volume): number {

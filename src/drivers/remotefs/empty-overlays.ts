@@ -29,6 +29,8 @@ async function oneRound(parts: RemoteFsParts, folder: VolumeFolder): Promise<rea
   for (const name of await unreferenced(folder, chain, overlays)) {
     const atWork = folder.notAtRest(Object.values(chain.seen));
     if (atWork !== null) found.push(left(folder, name, atWork));
+    else if (folder.volume.encryption_key_id !== null)
+      found.push(left(folder, name, 'it is encrypted, and may hold data'));
     else if (await parts.qemu.holdsData(folder.path(name), folder.work))
       found.push(left(folder, name, 'it holds data'));
     else {

@@ -1,4 +1,5 @@
 import { CinderError } from '../../domain/exceptions.ts';
+import type { OpenImage } from '../qemu-secrets.ts';
 import type { DriverWork, ExtendRequest, VolumeModelUpdate } from '../volume-driver.ts';
 import type { Capacity } from './capacity.ts';
 import type { RemoteFsParts } from './parts.ts';
@@ -39,7 +40,7 @@ export async function extendVolume(
   if (top.virtualBytes === bytes) return {};
   if (top.virtualBytes > bytes) throw refuse(`${top.name} has ${top.virtualBytes} bytes already`);
   await requireRoom(request, room, work);
-  await grow(parts, folder, top, bytes);
+  await grow(parts, folder, await folder.open(wholeChain(chain)), top, bytes);
   return {};
 }
 
@@ -47,13 +48,15 @@ export async function extendVolume(
 export async function grow(
   parts: RemoteFsParts,
   folder: VolumeFolder,
+  open: OpenImage,
   image: Pick<Image, 'name' | 'format'>,
   bytes: number,
 ): Promise<void> {
   await folder.work.commitPoint('volume-growth');
-  await folder.whileBusy(() => parts.qemu.resize(folder.path(image.name), image.format, bytes, folder.work));
+  await folder.whileBusy(() => parts.qemu.resize(open, bytes, folder.work));
   const now = await folder.inspect(image.name);
-  const size = image.format === 'raw' ? now?.bytes : now?.header?.virtualSize;
+  const rawBytes = now === null ? undefined : now.bytes - (open.format === 'luks' ? (now.luksDataAt ?? 0) : 0);
+  const size = image.format === 'raw' ? rawBytes : now?.header?.virtualSize;
   if (size === bytes) return;
   const reason = `${image.name} has ${String(size)} bytes after the resize to ${bytes}`;
   throw new CinderError('ExtendVolumeError', { reason }, { outcome: 'unknown' });
@@ -61,7 +64,6 @@ export async function grow(
 
 function requireExtendable({ volume, sizeGb }: ExtendRequest): void {
   if (volume.attach_status === 'attached') throw refuse(`volume ${volume.id} is attached`);
-  if (volume.encryption_key_id !== null) throw refuse(`volume ${volume.id} is encrypted`);
   if (sizeGb < (volume.size ?? 0)) throw refuse(`volume ${volume.id} has ${volume.size} GiB, more than ${sizeGb}`);
 }
 

@@ -2,6 +2,8 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import type { DriverWork, ImageAbility, InspectedImage, VolumeModelUpdate } from '../volume-driver.ts';
 import { sizeBytes } from './create-volume.ts';
+import type { NewImage, OpenImage } from '../qemu-secrets.ts';
+import { formatOf, newImage, passphraseOf, reopened } from './encryption.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireKnownSnapshots, requireSingleFile } from './preconditions.ts';
 import { wholeChain, type VolumeChain } from './volume-chain.ts';
@@ -26,7 +28,6 @@ async function writeImage(
   image: InspectedImage,
   work: DriverWork,
 ): Promise<VolumeModelUpdate> {
-  requireUnencrypted(volume);
   const bytes = sizeBytes(volume);
   if (image.virtualBytes > bytes) throw refuse(`the image has ${image.virtualBytes} bytes, the volume ${bytes}`);
   const folder = await openFolder(parts, volume, work);
@@ -34,7 +35,7 @@ async function writeImage(
   requireSingleFile(chain);
   await requireKnownSnapshots(chain, volume, work);
   await folder.withTemps(() => convertInto(parts, folder, image, bytes, chain));
-  return { adminMetadata: { format: parts.format } };
+  return { adminMetadata: { format: formatOf(volume, parts.format) } };
 }
 
 async function convertInto(
@@ -44,10 +45,12 @@ async function convertInto(
   bytes: number,
   { base, seen }: VolumeChain,
 ): Promise<void> {
-  const { format, qemu } = parts;
+  const { volume, work } = folder;
+  const format = formatOf(volume, parts.format);
   const temp = folder.temp('image');
-  await qemu.convert({ path: image.path, format: image.format }, { path: temp.path, format }, folder.work);
-  if (format === 'qcow2' && image.virtualBytes < bytes) await qemu.resize(temp.path, format, bytes, folder.work);
+  const to = await newImage(volume, { path: temp.path, format }, work);
+  await parts.qemu.convert(await imageToOpen(image, volume, work), to, work);
+  if (format === 'qcow2' && image.virtualBytes < bytes) await parts.qemu.resize(reopened(to), bytes, work);
   const made = await folder.inspectTemp(temp.name);
   const size = format === 'qcow2' ? made?.header?.virtualSize : made?.bytes;
   if (size === undefined || size > bytes || (format === 'qcow2' && size !== bytes)) {
@@ -59,27 +62,40 @@ async function convertInto(
   await folder.commit('volume-file', temp.name, base, { how: old === null ? 'link' : 'rename', ...owner, ...growth });
 }
 
+/** The API has given the volume a copy of an encrypted image's key. */
+async function imageToOpen({ path, format }: InspectedImage, volume: Volume, work: DriverWork): Promise<OpenImage> {
+  if (format !== 'luks') return { path, format };
+  const passphrase = await passphraseOf(volume, work);
+  if (passphrase === undefined) throw refuse(`the image is encrypted, and volume ${volume.id} is not`);
+  return { path, format, passphrase };
+}
+
 async function readImage(
   parts: RemoteFsParts,
   volume: Volume,
   to: Parameters<ImageAbility['read']>[1],
   work: DriverWork,
 ): Promise<void> {
-  requireUnencrypted(volume);
   const folder = await openFolder(parts, volume, work);
   const inUse = volume.attach_status === 'attached';
   const chain = await (inUse ? folder.look() : folder.lookIdle());
   await requireKnownSnapshots(chain, volume, work);
-  const [top] = wholeChain(chain);
+  const images = wholeChain(chain);
+  const [top] = images;
   // The guest changes a qcow2 image's tables while they are read; of a raw one only the data move.
   if (inUse && top.format !== 'raw') throw refuse(`${top.name} is in use, and only raw images can be read then`);
-  const from = { path: folder.path(top.name), format: top.format };
-  const convert = (): Promise<void> => parts.qemu.convert(from, to, work, { compress: to.compress, inUse });
+  const from = await folder.open(images);
+  const image = await imageToMake(volume, to, work);
+  const convert = (): Promise<void> => parts.qemu.convert(from, image, work, { compress: to.compress, inUse });
   await (inUse ? convert() : folder.whileBusy(convert));
 }
 
-function requireUnencrypted({ encryption_key_id: key, id }: Volume): void {
-  if (key !== null) throw refuse(`volume ${id} is encrypted, which is not supported here yet`);
+/** What an encrypted volume is uploaded as: what a block device would hold, which is LUKS as a whole. */
+function imageToMake(volume: Volume, to: Parameters<ImageAbility['read']>[1], work: DriverWork): Promise<NewImage> {
+  const { path, format } = to;
+  if (volume.encryption_key_id === null) return Promise.resolve({ path, format });
+  if (format !== 'raw') throw refuse(`volume ${volume.id} is encrypted, and can be uploaded as raw only`);
+  return newImage(volume, { path, format: 'luks' }, work);
 }
 
 function refuse(why: string): CinderError {

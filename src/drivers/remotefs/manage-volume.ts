@@ -49,7 +49,10 @@ async function takeVolume(
   const found = await findVolume(parts, volume, reference, work);
   const folder = await openFolder(parts, volume, work);
   const bytes = Math.ceil(found.top.bytes / gib) * gib;
-  if (found.top.bytes < bytes) await grow(parts, folder, found.top, bytes);
+  if (found.top.bytes < bytes) {
+    const open = { path: folder.path(found.top.name), format: found.top.format };
+    await grow(parts, folder, open, found.top, bytes);
+  }
   if (found.chainOf === null && found.name !== folder.base) await folder.adopt(found.name);
   return { _name_id: nameIdFor(volume, found), adminMetadata: found.formats };
 }

@@ -6,6 +6,7 @@ import type { ImageFacts } from '../share/share-protocol.ts';
 import type { DriverWork, MigrationAbility, Passage } from '../volume-driver.ts';
 import { arrive } from './arrival.ts';
 import { sizeBytes } from './create-volume.ts';
+import { formatOf, newImage, reopened } from './encryption.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireDetached, requireKnownSnapshots } from './preconditions.ts';
 import { isLocation } from './shares.ts';
@@ -53,36 +54,65 @@ async function copy(
 ): Promise<void> {
   const { volume, target } = passage;
   requireDetached(volume, 'migrating');
-  if (volume.encryption_key_id !== null) throw refuse(`volume ${volume.id} is encrypted`);
   const destination = destinationOf(passage, type);
   const from = await openFolder(parts, volume, work);
   const chain = await from.lookIdle();
   await requireKnownSnapshots(chain, volume, work);
-  const [top] = wholeChain(chain);
+  const images = wholeChain(chain);
+  const [top] = images;
   if (top.virtualBytes > sizeBytes(volume)) throw refuse(`${top.name} shows more than the volume's ${volume.size} GiB`);
   const to = await folderOf(parts, passage, destination, work);
   const name = renamed ? ownName(passage) : to.base;
   const made = (await to.lookIdle([name])).seen[name] ?? null;
   if (made === null) throw refuse(`the other service's ${name} is not on ${destination.location}`);
   if (target.id === volume.id || to.path(name) === from.path(top.name)) throw refuse(`${name} is the volume itself`);
-  await to.withTemps(() => write(parts, { from, top }, { folder: to, made, format: destination.format }));
+  await to.withTemps(() => write(parts, { from, images }, { folder: to, made, format: destination.format }));
 }
 
 async function write(
   parts: RemoteFsParts,
-  { from, top }: { readonly from: VolumeFolder; readonly top: Image },
+  { from, images }: { readonly from: VolumeFolder; readonly images: readonly [Image, ...Image[]] },
   to: { readonly folder: VolumeFolder; readonly made: ImageFacts; readonly format: ImageFormat },
 ): Promise<void> {
   const { folder, made, format } = to;
   const { work } = folder;
   const bytes = sizeBytes(from.volume);
   const temp = folder.temp('migration');
-  const source = { path: from.path(top.name), format: top.format };
-  await from.whileBusy(() => parts.qemu.convert(source, { path: temp.path, format }, work));
-  if (format === 'qcow2' && top.virtualBytes < bytes) await parts.qemu.resize(temp.path, format, bytes, work);
+  if (isCopiedAsIs(from, images, format)) return copyAsIs(parts, from, images[0], to);
+  const source = await from.open(images);
+  const target = await newImage(from.volume, { path: temp.path, format: formatOf(from.volume, format) }, work);
+  if (target.format !== format) throw refuse(`the volume is encrypted, and the target is ${format}`);
+  await from.whileBusy(() => parts.qemu.convert(source, target, work));
+  if (format === 'qcow2' && images[0].virtualBytes < bytes) await parts.qemu.resize(reopened(target), bytes, work);
   const { uid, gid, mode } = made;
   const growth = format === 'raw' ? { growTo: bytes } : {};
   await folder.commit('migration-copy', temp.name, made.name, { how: 'rename', owner: { uid, gid }, mode, ...growth });
+}
+
+/**
+ * An encrypted file that stands by itself: its key goes with it, and nobody has to know that. An administrator, who
+ * migrates volumes, may not even read it.
+ */
+function isCopiedAsIs(from: VolumeFolder, [top, ...below]: readonly [Image, ...Image[]], format: ImageFormat): boolean {
+  if (from.volume.encryption_key_id === null || below.length > 0) return false;
+  return top.format === format && top.virtualBytes === sizeBytes(from.volume);
+}
+
+/** Byte for byte. */
+async function copyAsIs(
+  parts: RemoteFsParts,
+  from: VolumeFolder,
+  { name }: Image,
+  { folder, made }: { readonly folder: VolumeFolder; readonly made: ImageFacts },
+): Promise<void> {
+  const temp = folder.temp('migration');
+  const [source, target] = [
+    { path: from.path(name), format: 'raw' },
+    { path: temp.path, format: 'raw' },
+  ];
+  await from.whileBusy(() => parts.qemu.convert(source, target, folder.work));
+  const { uid, gid, mode } = made;
+  await folder.commit('migration-copy', temp.name, made.name, { how: 'rename', owner: { uid, gid }, mode });
 }
 
 async function isRenamed(parts: RemoteFsParts, type: string, passage: Passage, work: DriverWork): Promise<boolean> {

@@ -29,8 +29,9 @@ export async function repairChain(
   if (lowest === undefined) {
     await folder.writeInfo({ ...info, active: successor.name }, successor.facts);
   } else {
+    const overlay = await folder.open([lowest]);
     await folder.work.commitPoint('snapshot-rebase');
-    await folder.whileBusy(() => parts.qemu.renameBacking(folder.path(lowest.name), successor, folder.work));
+    await folder.whileBusy(() => parts.qemu.renameBacking(overlay, successor, folder.work));
   }
   return folder.lookIdle(Object.keys(chain.seen));
 }

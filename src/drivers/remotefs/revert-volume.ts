@@ -2,6 +2,7 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
 import { sizeBytes } from './create-volume.ts';
+import { createEmpty } from './overlay.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireDetached, requireStatus } from './preconditions.ts';
 import { infoOf, wholeChain, type Image } from './volume-chain.ts';
@@ -35,7 +36,7 @@ export async function revertVolume(
 async function renew(parts: RemoteFsParts, folder: VolumeFolder, top: Image, below: Image): Promise<void> {
   const temp = folder.temp('revert');
   const bytes = Math.max(sizeBytes(folder.volume), below.virtualBytes);
-  await parts.qemu.createOverlay({ path: temp.path, bytes }, below, folder.work);
+  await createEmpty(parts, folder, temp.path, below, bytes);
   const made = await folder.inspectTemp(temp.name);
   if (made?.header?.backingFile !== below.name || made.header.virtualSize !== bytes) {
     const message = `qemu-img did not make the overlay ${temp.path} that it was asked for.`;

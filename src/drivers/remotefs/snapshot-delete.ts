@@ -71,16 +71,18 @@ async function merge(
     return forget(folder, chain, snapshot, undefined, image === undefined && !isShared);
   // Stale: there is nothing to merge into. The active image stays, it is the volume.
   if (below === undefined) return forget(folder, chain, snapshot, undefined, false);
+  const overlay = await folder.open(images.slice(at));
   await folder.work.commitPoint('snapshot-merge');
-  await folder.whileBusy(() => parts.qemu.commit(folder.path(image.name), folder.work));
+  await folder.whileBusy(() => parts.qemu.commit(overlay, folder.work));
   const above = images[at - 1];
   if (above !== undefined) await rebase(parts, folder, above, below);
   return forget(folder, chain, snapshot, above === undefined ? below : undefined, true);
 }
 
 async function rebase(parts: RemoteFsParts, folder: VolumeFolder, above: Image, below: Image): Promise<void> {
+  const overlay = await folder.open([above]);
   await folder.work.commitPoint('snapshot-rebase');
-  await folder.whileBusy(() => parts.qemu.renameBacking(folder.path(above.name), below, folder.work));
+  await folder.whileBusy(() => parts.qemu.renameBacking(overlay, below, folder.work));
   const now = await folder.inspect(above.name);
   if (now?.header?.backingFile === below.name && now.header.backingFormat === below.format) return;
   const message = `${above.name} does not have ${below.name} as its backing file after the rebase.`;

@@ -14,6 +14,8 @@ export interface Image {
   readonly virtualBytes: number;
   /** The file below it, or null at the bottom. */
   readonly backing: string | null;
+  /** The whole (raw) file is LUKS: Python makes such ones of snapshots and encrypted images. */
+  readonly isLuks: boolean;
   readonly facts: ImageFacts;
 }
 
@@ -63,37 +65,44 @@ export function imageOf(facts: ImageFacts, base: string, volume: Volume, format:
   const header = facts.header;
   if (facts.name === base) return baseImage(facts, volume, format);
   if (header === null) throw refuse(`${facts.name} is no qcow2 image`);
-  checkHeader(facts);
+  checkHeader(facts, volume);
   const backing = header.backingFile === null ? null : backingName(header.backingFile, base);
   if (backing === undefined) throw invalidBacking(facts.name, header.backingFile ?? '');
-  return { name: facts.name, format: 'qcow2', virtualBytes: header.virtualSize, backing, facts };
+  return { name: facts.name, format: 'qcow2', virtualBytes: header.virtualSize, backing, isLuks: false, facts };
 }
 
 function baseImage(facts: ImageFacts, volume: Volume, format: string | null): Image {
-  const { name, header } = facts;
-  if (header === null || !isQcow2(facts, volume, format)) {
-    return { name, format: 'raw', virtualBytes: facts.bytes, backing: null, facts };
+  const { name, header, luksDataAt, bytes } = facts;
+  const plain = { name, backing: null, isLuks: false, facts } as const;
+  if (volume.encryption_key_id !== null && header === null) {
+    if (luksDataAt === null) throw refuse(`the volume is encrypted, and ${name} is not`);
+    return { ...plain, format: 'raw', virtualBytes: bytes - luksDataAt, isLuks: true };
   }
-  checkHeader(facts);
+  if (header === null || !isQcow2(facts, volume, format)) return { ...plain, format: 'raw', virtualBytes: bytes };
+  checkHeader(facts, volume);
   if (header.backingFile !== null) throw invalidBacking(name, header.backingFile);
-  return { name, format: 'qcow2', virtualBytes: header.virtualSize, backing: null, facts };
+  return { ...plain, format: 'qcow2', virtualBytes: header.virtualSize };
 }
 
 /**
  * Whether a base file that begins like qcow2 is one. The guest of a raw volume can write such a beginning; believing
  * it would hand the guest whatever file the header names. What the overlay above or the database says decides. Where
  * nobody says anything: a raw volume has exactly its size, which no qcow2 file of that virtual size has when it is new.
+ * An encrypted volume's guest writes no byte of the file as it is, and Python notes it as raw, whatever it is.
  */
 function isQcow2(facts: ImageFacts, volume: Volume, format: string | null): boolean {
+  if (volume.encryption_key_id !== null) return true;
   if (format !== null) return format === 'qcow2';
   const exact = facts.bytes > 0 && facts.bytes % gib === 0 && facts.bytes === (volume.size ?? 0) * gib;
   if (exact) throw refuse(`${facts.name} may be a raw image with a qcow2 header that its user wrote`);
   return true;
 }
 
-function checkHeader({ name, header }: ImageFacts): void {
+function checkHeader({ name, header }: ImageFacts, { encryption_key_id: key }: Volume): void {
   if (header?.hasDataFile === true) throw refuse(`${name} keeps its data in another file`);
-  if (header?.encrypted === true) throw refuse(`${name} is encrypted`);
+  const encryption = header?.encryption ?? null;
+  if (key === null && encryption !== null) throw refuse(`${name} is encrypted, and the volume is not`);
+  if (key !== null && encryption !== 'luks') throw refuse(`the volume is encrypted, and ${name} is not, not by LUKS`);
   if (header?.corrupt === true) throw refuse(`${name} is marked as corrupt; see qemu-img check`);
 }
 

@@ -4,12 +4,14 @@ import { AppError } from '../../kernel/errors.ts';
 import { CinderError } from '../../domain/exceptions.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { ImageBusyError, type ImageFormat } from '../qemu-img.ts';
+import type { OpenImage } from '../qemu-secrets.ts';
 import { tempName, tempPath } from '../share/share-paths.ts';
 import type { FileOwner, ImageFacts, ShareVerbs } from '../share/share-protocol.ts';
 import type { DriverWork } from '../volume-driver.ts';
 import { formatInfoFile, parseInfoFile, type SnapshotInfo } from './info-file.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { assembleChain, type VolumeChain } from './volume-chain.ts';
+import { passphraseOf } from './encryption.ts';
+import { assembleChain, type Image, type VolumeChain } from './volume-chain.ts';
 import { backingName, infoFile, volumeFile } from './volume-names.ts';
 
 /** A busy image is looked at again after this. */
@@ -36,6 +38,21 @@ export class VolumeFolder {
 
   path(name: string): string {
     return join(this.dir, name);
+  }
+
+  /** For qemu-img: the first of these images of the chain, and with a passphrase those below it. */
+  async open(images: readonly Image[]): Promise<OpenImage> {
+    const [top, ...below] = images;
+    if (top === undefined) throw new Error('an image to open');
+    const passphrase = await passphraseOf(this.volume, this.work);
+    return this.#opened(top, below, passphrase);
+  }
+
+  #opened(image: Image, below: readonly Image[], passphrase: string | undefined): OpenImage {
+    const plain = { path: this.path(image.name), format: image.isLuks ? 'luks' : image.format };
+    if (passphrase === undefined) return plain;
+    const [next, ...rest] = below;
+    return { ...plain, passphrase, below: next === undefined ? null : this.#opened(next, rest, passphrase) };
   }
 
   /** The name and path of an unfinished file of this owner. */

@@ -1,4 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
+import { memoryFile } from '../../native/memory-file.ts';
 import { CallError, type CallGuard } from './call-guard.ts';
 import type { ShareVerbs } from './share-protocol.ts';
 
@@ -20,8 +22,7 @@ export class ShareChildren {
     if (!programs.has(args.argv[0]))
       throw new CallError('REFUSED', `${args.argv[0]} is not for a share`, 'not-started');
     guard.assert();
-    const [program, ...rest] = supervised(args.argv, args.asRoot);
-    const child = spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe'], env: environment, cwd: '/' });
+    const child = start(supervised(args.argv, args.asRoot), args.secrets);
     this.#alive.add(child);
     const kill = (): void => void child.kill('SIGKILL');
     const timer = setTimeout(kill, args.timeoutMs);
@@ -31,6 +32,17 @@ export class ShareChildren {
       guard.signal.removeEventListener('abort', kill);
       this.#alive.delete(child);
     });
+  }
+}
+
+/** The child has the secrets' descriptors from its start on; here they are closed at once. */
+function start([program, ...rest]: readonly [string, ...string[]], secrets: readonly string[]): ChildProcess {
+  const files: number[] = [];
+  try {
+    for (const secret of secrets) files.push(memoryFile(secret));
+    return spawn(program, rest, { stdio: ['ignore', 'pipe', 'pipe', ...files], env: environment, cwd: '/' });
+  } finally {
+    for (const file of files) closeSync(file);
   }
 }
 

@@ -84,10 +84,10 @@ export class ShareClient implements Component, Exec {
 
   async run(
     argv: readonly [string, ...string[]],
-    options: { guard: StepGuard; timeoutMs: number; asRoot?: boolean },
+    options: { guard: StepGuard; timeoutMs: number; asRoot?: boolean; secrets?: readonly string[] },
   ): Promise<CommandResult> {
-    const { guard, timeoutMs, asRoot = false } = options;
-    const args = { argv, timeoutMs, asRoot };
+    const { guard, timeoutMs, asRoot = false, secrets = [] } = options;
+    const args = { argv, timeoutMs, asRoot, secrets };
     const { exitCode, stdout, stderr } = await this.call('run', args, guard, timeoutMs + answerGraceMs);
     if (exitCode === 0) return { stdout, stderr };
     throw new CommandError(argv, exitCode, stderr, { outcome: exitCode === null ? 'unknown' : 'failed' });

@@ -2,6 +2,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { isErrno } from '../../kernel/errors.ts';
 import { ofdLockOwner } from '../../native/ofd-lock.ts';
+import { luksDataOffset } from '../luks-header.ts';
 import { parseQcow2Header, qcow2HeaderBytes } from '../qcow2-header.ts';
 import { CallError, type CallGuard } from './call-guard.ts';
 import type { ShareFiles } from './share-files.ts';
@@ -56,9 +57,11 @@ export async function imageFacts(path: string, name: string, probe: boolean): Pr
     if (!stat.isFile()) throw new CallError('REFUSED', `${path} is not a regular file`, 'failed');
     const buffer = Buffer.alloc(qcow2HeaderBytes);
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-    const header = parseQcow2Header(buffer.subarray(0, bytesRead));
+    const beginning = buffer.subarray(0, bytesRead);
+    const header = parseQcow2Header(beginning);
+    const luksDataAt = luksDataOffset(beginning);
     const busy = probe && (await ofdLockOwner(handle.fd)) !== undefined;
-    return { name, bytes: stat.size, mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, header, busy };
+    return { name, bytes: stat.size, mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, header, luksDataAt, busy };
   } finally {
     await handle.close();
   }

@@ -26,6 +26,8 @@ export interface ImageFacts extends FileOwner {
   readonly mode: number;
   /** What its first bytes claim: a guest can write these into a raw image, so they are no proof for a base file. */
   readonly header: Qcow2Header | null;
+  /** Of a file that is LUKS as a whole: where its data begins, in bytes. */
+  readonly luksDataAt: number | null;
   /** Whether somebody has the image open (qemu's lock bytes), where that was asked. */
   readonly busy: boolean;
 }
@@ -130,7 +132,13 @@ export interface ShareVerbs {
     readonly string[]
   >;
   run: Verb<
-    { readonly argv: readonly [string, ...string[]]; readonly timeoutMs: number; readonly asRoot: boolean },
+    {
+      readonly argv: readonly [string, ...string[]];
+      readonly timeoutMs: number;
+      readonly asRoot: boolean;
+      /** See `Exec`. */
+      readonly secrets: readonly string[];
+    },
     { readonly exitCode: number | null; readonly stdout: string; readonly stderr: string }
   >;
 }

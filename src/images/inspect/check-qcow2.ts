@@ -15,7 +15,7 @@ export async function checkQcow2(image: ImageBytes): Promise<void> {
   if (head.readBigUInt64BE(8) !== 0n || header.backingFile !== null)
     throw new ImageFault('a qcow2 image may have no backing file');
   if (header.hasDataFile) throw new ImageFault('a qcow2 image may not keep its data in another file');
-  if (header.encrypted) throw new ImageFault('the qcow2 image is encrypted');
+  if (header.encryption !== null) throw new ImageFault('the qcow2 image is encrypted');
   if (header.corrupt) throw new ImageFault('the qcow2 image is marked as corrupt; see qemu-img check');
   // Where the header ends beyond what was read, its extensions were not seen.
   const headerBytes = header.version === 3 ? head.readUInt32BE(100) : smallestHeaderBytes;

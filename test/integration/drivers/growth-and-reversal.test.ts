@@ -24,7 +24,6 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('extending volumes', () => {
 
   it.each([
     ['is attached', { attach_status: 'attached' }, 2, 'is attached'],
-    ['is encrypted', { encryption_key_id: 'key' }, 2, 'is encrypted'],
     ['is larger already', { size: 3 }, 2, 'more than 2'],
   ])('refuses where the volume %s', async (_what, changes, sizeGb, why) => {
     const volume = await backend.available();

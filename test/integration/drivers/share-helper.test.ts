@@ -109,7 +109,7 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
         op: 'call',
         id: 1,
         verb: 'run',
-        args: { argv: slow, timeoutMs: 60_000, asRoot: false },
+        args: { argv: slow, timeoutMs: 60_000, asRoot: false, secrets: [] },
         deadlineMs: null,
       });
       await eventually(running);
@@ -122,7 +122,7 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   it('kills its children at the deadline though the main process is frozen', async () => {
     // Nobody renews: that is all that the helper can see of a frozen main process.
     const { child, send } = await rawHelper(entry, dir);
-    const args = { argv: slow, timeoutMs: 60_000, asRoot: false };
+    const args = { argv: slow, timeoutMs: 60_000, asRoot: false, secrets: [] };
     send({ op: 'call', id: 1, verb: 'run', args, deadlineMs: clock.nowMs() + 1_000 });
     await eventually(running);
     await eventually(() => !running());
