@@ -27,7 +27,7 @@ export async function virtualSizeOf(
   const info = await qemuInfo(exec, image, limits, guard);
   if (info['format'] !== image.format) throw new ImageFault('qemu-img sees another format');
   if (info['backing-filename'] !== undefined) throw new ImageFault('it has a backing file');
-  if (info['encrypted'] === true) throw new ImageFault('it is encrypted');
+  if (info['encrypted'] === true && image.format !== 'luks') throw new ImageFault('it is encrypted');
   checkSpecific(info, image.path);
   const size = info['virtual-size'];
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0)

@@ -33,10 +33,10 @@ export function requireFit(image: ImageMeta, target: ImageTarget, options: Image
   if (containerFormat === 'compressed' && !options.allowCompressionOnImageUpload) {
     throw unacceptable(image_id, 'it is compressed, which allow_compression_on_image_upload forbids');
   }
-  if ('cinder_encryption_key_id' in image.properties)
-    throw unacceptable(image_id, 'it is encrypted, which is not supported');
+  if (isEncrypted(image)) requireEncryptable(image, target);
   requireConversion(image_id, diskFormat, target.format, options);
-  requireSize(image, image.virtualBytes ?? 0, target.sizeGb);
+  // Of an encrypted image the service counts what stands before the data, too.
+  requireSize(image, isEncrypted(image) ? 0 : (image.virtualBytes ?? 0), target.sizeGb);
   if (image.minDiskGb > target.sizeGb) {
     throw unacceptable(
       image_id,
@@ -44,6 +44,18 @@ export function requireFit(image: ImageMeta, target: ImageTarget, options: Image
     );
   }
   if (options.verifyGlanceSignatures === 'enabled') requireUnsigned(image);
+}
+
+/** Made of an encrypted volume: its content is LUKS as a whole. */
+export function isEncrypted({ properties }: Pick<ImageMeta, 'properties'>): boolean {
+  return 'cinder_encryption_key_id' in properties;
+}
+
+/** The API has given the volume a copy of the image's key. */
+function requireEncryptable({ id, diskFormat, containerFormat }: ImageMeta, target: ImageTarget): void {
+  if (!target.isEncrypted) throw unacceptable(id, "it is encrypted, and the volume's type is not");
+  if (diskFormat === 'raw' && containerFormat === 'bare') return;
+  throw unacceptable(id, `it is encrypted, and ${String(diskFormat)} in ${String(containerFormat)}, not raw in bare`);
 }
 
 /** @throws CinderError where the image does not fit into the volume */

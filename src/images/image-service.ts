@@ -66,7 +66,7 @@ export interface LocalFile extends AsyncDisposable {
 
 /** The content of an image, inspected: what it says of itself is true, and it leads to no other file. */
 export interface LocalImage extends LocalFile {
-  /** As qemu-img calls it. */
+  /** As qemu-img calls it; `luks`: with the volume's key, of which the image has a copy. */
   readonly format: string;
   readonly virtualBytes: number;
 }
@@ -77,6 +77,7 @@ export interface ImageTarget {
   readonly sizeGb: number;
   /** Of the backend's new volumes. */
   readonly format: 'raw' | 'qcow2';
+  readonly isEncrypted: boolean;
 }
 
 /** What is done with images on this machine, between the image service and a backend. */

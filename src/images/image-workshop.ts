@@ -8,7 +8,7 @@ import type { Logger } from '../log/logger.ts';
 import { NoRoomError, type ConversionFolder } from './conversion-folder.ts';
 import { gunzip } from './gunzip.ts';
 import { virtualSizeOf } from './image-info.ts';
-import { requireFit, requireSize, unacceptable, uploadFormat, type ImageOptions } from './image-rules.ts';
+import { isEncrypted, requireFit, requireSize, unacceptable, uploadFormat, type ImageOptions } from './image-rules.ts';
 import type {
   Caller,
   ImageMeta,
@@ -22,6 +22,7 @@ import type {
   UploadImage,
   UploadOptions,
 } from './image-service.ts';
+import { inspectLuks } from './inspect/check-luks.ts';
 import { ImageFault } from './inspect/image-bytes.ts';
 import { inspectImage } from './inspect/inspect-image.ts';
 
@@ -129,7 +130,9 @@ export class ImageWorkshop implements Images {
 
   async #inspected(file: LocalFile, image: ImageMeta, target: ImageTarget, work: ImageWork): Promise<LocalImage> {
     const { exec, options } = this.#parts;
-    const format = await inspectImage(file.path, image.diskFormat ?? '', options);
+    const claimed = await inspectImage(file.path, image.diskFormat ?? '', options);
+    if (isEncrypted(image)) await inspectLuks(file.path);
+    const format = isEncrypted(image) ? 'luks' : claimed;
     const limits = {
       cpuMs: options.imageConversionCpuLimitMs,
       addressSpaceBytes: options.imageConversionAddressSpaceLimitGb * gib,

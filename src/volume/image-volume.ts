@@ -107,7 +107,7 @@ export function imageAbility({ backend }: OperationPorts): NonNullable<typeof ba
 }
 
 function targetOf(volume: Volume, format: 'raw' | 'qcow2') {
-  return { volumeId: volume.id, sizeGb: volume.size ?? 0, format };
+  return { volumeId: volume.id, sizeGb: volume.size ?? 0, format, isEncrypted: volume.encryption_key_id !== null };
 }
 
 /** Null: there is nothing to clone, or it could not be cloned, and the image is downloaded as if there were no cache. */

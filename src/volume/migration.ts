@@ -1,7 +1,7 @@
 import { CinderError } from '../domain/exceptions.ts';
 import type { Volume } from '../domain/rows.ts';
 import { copyOver, isPastReturn } from './migration-handover.ts';
-import { beginMigration, failed, madeTarget, targetId, targetNote, type Route } from './migration-target.ts';
+import { beginMigration, madeTarget, targetId, targetNote, type Route } from './migration-target.ts';
 import type { Also } from './migration-end.ts';
 import { askServers } from './migration-swap.ts';
 import type { OperationPorts, Scope, Settlement } from './operation.ts';
@@ -76,6 +76,5 @@ async function assertMovable(volume: Volume, scope: Scope, { db, backend }: Oper
   if ((await db.snapshots.ofVolume(volume.id)).length > 0) {
     throw new CinderError('InvalidVolume', { reason: 'Volume must not have snapshots.' });
   }
-  if (volume.encryption_key_id !== null) throw failed('encrypted volumes are not migrated by this service yet');
   await backend.driver.migration.requireNoSnapshots(volume, scope.work);
 }

@@ -6,8 +6,8 @@ type Values = Readonly<Record<string, string | number | null>>;
 export interface TypeDiff {
   /** Whether they come to the same, whatever they are called. */
   readonly isEqual: boolean;
-  /** Whether volumes of the new one are encrypted. */
-  readonly isEncrypted: boolean;
+  /** Whether their volumes are encrypted in one way, or not at all. */
+  readonly isSameEncryption: boolean;
   /** The `replication_status` that the volume gets where one of them speaks of replication; null: it keeps its own. */
   readonly replicationStatus: 'enabled' | 'disabled' | null;
 }
@@ -23,9 +23,9 @@ export async function diffTypes(before: string | null, after: string, db: Reposi
   const to = await sidesOf(after, db);
   const from = before === null ? none : await sidesOf(before, db);
   if (to === null || from === null) return null;
-  const isEqual =
-    same(from.specs, to.specs) && same(from.qos, to.qos) && same(from.encryption ?? {}, to.encryption ?? {});
-  return { isEqual, isEncrypted: to.encryption !== null, replicationStatus: replicationOf(from.specs, to.specs) };
+  const isSameEncryption = same(from.encryption ?? {}, to.encryption ?? {});
+  const isEqual = same(from.specs, to.specs) && same(from.qos, to.qos) && isSameEncryption;
+  return { isEqual, isSameEncryption, replicationStatus: replicationOf(from.specs, to.specs) };
 }
 
 const none: Sides = { specs: {}, qos: {}, encryption: null };

@@ -86,7 +86,6 @@ async function fromImage(
     refusal: new CinderError('ImageUnacceptable', { image_id: imageId, reason }),
   });
   if (!imageIdPattern.test(imageId)) return refuse('its id is no uuid');
-  if (volume.encryption_key_id !== null) return refuse('encrypted volumes cannot be made from images here yet');
   return { kind: 'image', imageId, kept: mayUseCache(ports, volume) ? await keptImage(volume, imageId, rows) : null };
 }
 

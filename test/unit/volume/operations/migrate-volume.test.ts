@@ -134,7 +134,6 @@ describe('migrate_volume', () => {
 
   it.each<[string, Partial<Volume>, Partial<Tables>, string]>([
     ['has snapshots', {}, { snapshots: { [SNAPSHOT]: snapshotRow({ volume_id: VOLUME }) } }, 'snapshots'],
-    ['is encrypted', { encryption_key_id: SNAPSHOT }, {}, 'encrypted'],
     ['is to go to an unknown service', {}, { services: {} }, 'could not be found'],
   ])('refuses a volume that %s, before anything is made', async (_what, changes, tables, why) => {
     const at = await world(changes, tables).carry('migrate_volume', request);
@@ -142,6 +141,12 @@ describe('migrate_volume', () => {
     expect(at.db.tables.entry.detail).toContain(why);
     expect(row(at)).toMatchObject({ migration_status: 'error', host: `${HOST}#pool` });
     expect([target(at), casts(at), at.peers.calls]).toEqual([undefined, [], []]);
+  });
+
+  it('takes the key of an encrypted volume along', async () => {
+    const at = await world({ encryption_key_id: SNAPSHOT }).carry('migrate_volume', request);
+    expect(at.db.tables.entry).toMatchObject({ outcome: 'done' });
+    expect([row(at)?.encryption_key_id, target(at)?.encryption_key_id]).toEqual([SNAPSHOT, SNAPSHOT]);
   });
 
   it('makes nothing where the files hold snapshots that have no row', async () => {

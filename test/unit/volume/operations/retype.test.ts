@@ -88,7 +88,7 @@ describe('retype', () => {
   it.each<[string, Partial<Volume>, Partial<Tables>, string]>([
     ['has snapshots', {}, { snapshots: { [SNAPSHOT]: snapshotRow({ volume_id: VOLUME }) } }, 'snapshots'],
     ['is replicated', { replication_status: 'enabled' }, {}, 'replicated'],
-    ['is to be encrypted', {}, { encryption: { [NEW]: { provider: 'luks' } } }, 'encrypted'],
+    ['is to be encrypted', {}, { encryption: { [NEW]: { provider: 'luks' } } }, 'not encrypted, decrypted'],
     ['is to have a type that is gone', {}, { volumeTypes: { [TYPE]: goldType } }, 'could not be found'],
   ])('refuses a volume that %s', async (_what, changes, tables, why) => {
     const at = await retype(world(fast, changes, tables));
