@@ -2,7 +2,7 @@ import { deepStrictEqual } from 'node:assert';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isJsonObject } from '../../src/domain/json.ts';
-import type { Json, JsonObject } from '../../src/domain/json.ts';
+import type { JsonObject } from '../../src/domain/json.ts';
 import { decodeContext, encodeContext } from '../../src/rpc/wire/context.ts';
 import { buildBody, buildRequest, parseBody, parseReply, parseRequest } from '../../src/rpc/wire/envelope.ts';
 import { RemoteError, decodeFailure } from '../../src/rpc/wire/failure.ts';
@@ -10,6 +10,7 @@ import { parseNotification } from '../../src/rpc/wire/notification.ts';
 import { decodeEntity, encodeEntity } from '../../src/rpc/wire/objects.ts';
 import { WireError } from '../../src/rpc/wire/wire-error.ts';
 import { capturedMessages } from './captured.ts';
+import { change, mutate } from './mutants.ts';
 
 const MUTATIONS = 5000;
 const payloads = capturedMessages().map((message) => message['oslo.message']);
@@ -42,48 +43,6 @@ function expectTotal(body: Uint8Array): 'refused' | 'accepted' {
   // Not by toStrictEqual, which a key named `constructor` confuses.
   deepStrictEqual(parseBody(readAndWrite(once)), parseBody(once));
   return 'accepted';
-}
-
-const oddValue = fc.oneof(
-  fc.constantFrom<Json>(null, true, '', 'x', -1, 1.5, 1e300, [], {}, [null], 'constructor', '1.9', '\ud800', '\u0000'),
-  fc.constant({ 'versioned_object.name': 'Volume' } satisfies JsonObject),
-  fc.jsonValue({ maxDepth: 3 }).map((value) => JSON.parse(JSON.stringify(value)) as Json),
-);
-const oddKey = fc.constantFrom(
-  '__proto__',
-  'constructor',
-  'versioned_object.name',
-  'toString',
-  'zzz',
-  'args',
-  '_msg_id',
-);
-
-type Change = { readonly kind: 'replace' | 'drop' | 'add'; readonly key: string; readonly value: Json };
-const change: fc.Arbitrary<Change> = fc.record({
-  kind: fc.constantFrom('replace', 'drop', 'add'),
-  key: oddKey,
-  value: oddValue,
-});
-
-/** The same JSON with the node that `turns` lead to replaced, dropped or given a further key. */
-function mutate(json: Json, turns: readonly number[], change: Change): Json {
-  const [turn, ...further] = turns;
-  const isContainer = typeof json === 'object' && json !== null;
-  const entries = isContainer ? Object.entries(json as JsonObject) : [];
-  const target = turn === undefined ? undefined : entries[turn % Math.max(1, entries.length)];
-  if (target === undefined) return change.kind === 'add' && isJsonObject(json) ? withKey(json, change) : change.value;
-  const isLast = further.length === 0 || typeof target[1] !== 'object' || target[1] === null;
-  const mutated = entries.flatMap(([key, value]): [string, Json][] => {
-    if (key !== target[0]) return [[key, value]];
-    if (isLast && change.kind === 'drop') return [];
-    return [[key, isLast && change.kind === 'replace' ? change.value : mutate(value, further, change)]];
-  });
-  return Array.isArray(json) ? mutated.map(([, value]) => value) : Object.fromEntries(mutated);
-}
-
-function withKey(json: JsonObject, { key, value }: Change): JsonObject {
-  return Object.fromEntries([...Object.entries(json), [key, value]]);
 }
 
 describe('whatever arrives', () => {
