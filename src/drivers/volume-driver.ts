@@ -46,6 +46,10 @@ export interface Delegation {
   asked(snapshotId: string): JsonObject | undefined;
   /** Written before it is asked for. The snapshot's progress is 0% then: an earlier request's sign must not count. */
   ask(snapshotId: string, what: JsonObject): Promise<void>;
+  /** What a successor must know of one's own work on the snapshot, once the share says nothing of it any more. */
+  leaveWord(snapshotId: string, word: string): Promise<void>;
+  /** The word that an owner before has left. */
+  wordOf(snapshotId: string): string | undefined;
   /** Waits without using up a slot of the concurrency limit. */
   wait<T>(wait: () => Promise<T>): Promise<T>;
 }

@@ -62,11 +62,12 @@ export function createScope(options: ScopeOptions): Scope {
   };
 }
 
-/** The notes of an entry say what its owners have asked of Nova, by snapshot: one entry may be about several. */
+/** The notes of an entry say what its owners have asked of Nova, or were about to drop from `.info`, by snapshot. */
 function delegationOf(options: ScopeOptions): Delegation {
   const { db, claim, slot } = options;
   const asked = new Map<string, JsonObject>();
   const keyOf = (snapshotId: string): string => `asked_of_nova:${snapshotId}`;
+  const wordKeyOf = (snapshotId: string): string => `snapshot_file:${snapshotId}`;
   return {
     asked: (snapshotId) => {
       const noted = claim.notes[keyOf(snapshotId)];
@@ -80,6 +81,14 @@ function delegationOf(options: ScopeOptions): Delegation {
         await statements.snapshots.update(snapshotId, { progress: '0%' });
       });
       asked.set(snapshotId, what);
+    },
+    leaveWord: async (snapshotId, word) => {
+      assertOurs(options);
+      await db.journal.note(claim, { [wordKeyOf(snapshotId)]: word });
+    },
+    wordOf: (snapshotId) => {
+      const word = claim.notes[wordKeyOf(snapshotId)];
+      return typeof word === 'string' ? word : undefined;
     },
     wait: (wait) => slot.park(wait),
   };

@@ -15,6 +15,7 @@ import type { VolumeSource } from './operations/volume-source.ts';
 import type { RowLooks } from './row-looks.ts';
 import { changed, mergeAdminMetadata, moveVolume, splitUpdate } from './row-moves.ts';
 import { volumeLocks } from './volume-locks.ts';
+import { isUnknownOutcome } from './unknown-outcome.ts';
 
 /*
  * How a volume comes to be, on the backend and in its row: for create_volume, and for a group that is made from another.
@@ -137,9 +138,8 @@ export async function isRemoved(row: Volume, { work, log }: Scope, { backend }: 
     await backend.driver.remove(row, work);
     return true;
   } catch (thrown) {
-    const error = toCinderError(thrown);
-    if (error.outcome === 'unknown') throw thrown;
-    log.warn({ err: error }, 'what was made of the volume stays until it is deleted');
+    if (isUnknownOutcome(thrown)) throw thrown;
+    log.warn({ err: toCinderError(thrown) }, 'what was made of the volume stays until it is deleted');
     return false;
   }
 }

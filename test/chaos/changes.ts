@@ -77,7 +77,9 @@ export class Changes {
     const rows = await this.#options.drive.db.snapshots.ofVolume(id);
     const at = (text: string | null): string => text ?? '';
     const [latest] = [...rows].sort((a, b) => (at(a.created_at) < at(b.created_at) ? 1 : -1));
-    return [...snapshots].find((one) => one.id === latest?.id && !one.doomed);
+    // Two that were asked for at the same time may have been made in the other order: then the driver refuses.
+    const isTop = latest !== undefined && (await this.#options.guest.isLatest(latest.id, id));
+    return isTop ? [...snapshots].find((one) => one.id === latest.id && !one.doomed) : undefined;
   }
 
   /** A host asks how to reach the volume, whatever else is done with it, and then needs it no more. */

@@ -52,6 +52,12 @@ export class Guest {
     });
   }
 
+  /** Whether nothing was made of the volume after this snapshot. */
+  async isLatest(id: string, volumeId: string): Promise<boolean> {
+    const info = await this.#info(volumeId);
+    return info?.[id] !== undefined && info[id] === info['active'];
+  }
+
   /** An image by itself, wherever it is. */
   async checkImage(
     subject: string,

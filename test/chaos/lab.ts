@@ -29,13 +29,18 @@ export class Lab {
   readonly traceDir: string;
   readonly config: Config;
   readonly databaseUrl: string;
+  /** What Node runs as a replica, and as the command line. */
+  readonly program: string;
   readonly servers: Servers;
   readonly slots: readonly ReplicaSlot[];
   readonly #ended = new AbortController();
   #tending: Promise<void> | undefined;
 
   private constructor(
-    parts: Pick<Lab, 'dir' | 'share' | 'leavingShare' | 'traceDir' | 'config' | 'databaseUrl' | 'servers' | 'slots'>,
+    parts: Pick<
+      Lab,
+      'dir' | 'share' | 'leavingShare' | 'traceDir' | 'config' | 'databaseUrl' | 'program' | 'servers' | 'slots'
+    >,
   ) {
     this.dir = parts.dir;
     this.share = parts.share;
@@ -43,6 +48,7 @@ export class Lab {
     this.traceDir = parts.traceDir;
     this.config = parts.config;
     this.databaseUrl = parts.databaseUrl;
+    this.program = parts.program;
     this.servers = parts.servers;
     this.slots = parts.slots;
   }
@@ -65,6 +71,7 @@ export class Lab {
         traceDir,
         config: await site.driverConfig(),
         databaseUrl,
+        program,
         servers,
         slots,
       });

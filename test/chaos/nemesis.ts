@@ -1,4 +1,8 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { backend } from './configuration.ts';
 import type { History } from './history.ts';
 import type { Lab, Tending } from './lab.ts';
 import { cuts, type ServerName } from './links.ts';
@@ -69,6 +73,7 @@ const faults: Readonly<Record<FaultName, Fault>> = {
   },
   broker: async (lab, random, note) => atOnce(lab, 'rabbit', random, note),
   database: async (lab, random, note) => atOnce(lab, 'postgres', random, note),
+  repair,
   'lock-service': async (lab, random, note) => {
     const { locks } = lab.servers;
     if (locks === undefined || random.chance(0.3)) return atOnce(lab, 'locks', random, note);
@@ -85,6 +90,20 @@ const faults: Readonly<Record<FaultName, Fault>> = {
     locks.resume();
   },
 };
+
+/** An operator's `fsck --repair` beside all that: it may leave nothing worse than it was, also where it is killed. */
+async function repair(lab: Lab, random: Random, note: (what: string) => void): Promise<void> {
+  const configFile = join(lab.dir, 'driver.conf');
+  const command = [lab.program, 'fsck', backend, '--repair', '--config-file', configFile];
+  const child = spawn(process.execPath, command, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const killAfterMs = random.chance(0.3) ? random.between(3_000, 6_000) : undefined;
+  const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+  const said = await Promise.all([text(child.stdout), text(child.stderr)]);
+  clearTimeout(timer);
+  note(
+    `fsck --repair (${child.signalCode ?? 'ended'}): ${said.join('; ').trim().replaceAll('\n', '; ').slice(0, 2_000)}`,
+  );
+}
 
 /** A server that all replicas lose at once: it stands still, or all their connections break. */
 async function atOnce(lab: Lab, server: ServerName, random: Random, note: (what: string) => void): Promise<void> {

@@ -1,7 +1,16 @@
 import { parseArgs } from 'node:util';
 import { oneOf, wholeNumber } from '../support/command-options.ts';
 
-export const faultNames = ['kill', 'stop', 'restart', 'partition', 'broker', 'database', 'lock-service'] as const;
+export const faultNames = [
+  'kill',
+  'stop',
+  'restart',
+  'partition',
+  'broker',
+  'database',
+  'lock-service',
+  'repair',
+] as const;
 export type FaultName = (typeof faultNames)[number];
 
 export const lockServices = ['file', 'redis', 'zookeeper'] as const;

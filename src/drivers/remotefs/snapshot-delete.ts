@@ -21,7 +21,8 @@ const deletable = ['available', 'in-use', 'backing-up', 'deleting', 'downloading
  * 3. `.info`: the snapshot's entry goes; where S was active, B becomes it.
  * 4. S is removed. Its name is never used again.
  *
- * From each point the next try goes on: until 3, S is named and there; after 3 it is a file that nothing uses.
+ * From each point the next try goes on: until 3, S is named and there; after 3 it is a file that nothing uses. Where S is
+ * not called after the snapshot, its name is noted before 3.
  */
 export async function deleteSnapshot(
   parts: RemoteFsParts,
@@ -33,19 +34,30 @@ export async function deleteSnapshot(
   const folder = await openFolder(parts, volume, work);
   const own = snapshotFile(folder.base, snapshot.id);
   const attached = volume.attach_status === 'attached';
-  const first = await folder.look([own], attached);
+  const left = [own, ...leftBy(work, snapshot, folder)];
+  const first = await folder.look(left, attached);
   if (!infoOf(first).snapshots.has(snapshot.id)) {
     await requireKnownSnapshots(first, volume, work, snapshot.id);
     await finishOnline(folder, snapshot, first);
-    return removeLeftOver(folder, first, own);
+    return removeLeftOver(folder, first, left);
   }
   if (attached) return deleteOnline(parts, snapshot, folder, first);
   const ended = await endedOnline(folder, snapshot);
   if (ended !== undefined) return ended;
   const chain = await repairChain(parts, folder, await lookWhole(folder, first), snapshot.id);
   const file = infoOf(chain).snapshots.get(snapshot.id) ?? own;
+  if (file !== own) await work.delegation?.leaveWord(snapshot.id, file);
   await merge(parts, folder, chain, { id: snapshot.id, file });
   return formatAfter(chain, file);
+}
+
+/**
+ * Of a snapshot that was let go of and taken in again the file is called after the id that it had. Once `.info` has
+ * dropped it, only who dropped it knows.
+ */
+function leftBy(work: DriverWork, { id }: Snapshot, { base }: VolumeFolder): readonly string[] {
+  const word = work.delegation?.wordOf(id);
+  return word !== undefined && word !== base && backingName(word, base) === word ? [word] : [];
 }
 
 /** Besides the chain: every file that `.info` names, for a chain that an interrupted predecessor left in two parts. */
@@ -102,11 +114,17 @@ async function forget(
   if (removeFile) await folder.unlink('snapshot-file', [snapshot.file]);
 }
 
-/** `.info` knows nothing of it: a file of its name is left over, unless the volume uses it all the same. */
-async function removeLeftOver(folder: VolumeFolder, chain: VolumeChain, own: string): Promise<VolumeModelUpdate> {
-  const named = [...infoOf(chain).snapshots.values()].includes(own);
-  const used = chain.images.some(({ name }) => name === own) || chain.missing === own;
-  if (chain.seen[own] !== null && !named && !used) await folder.unlink('snapshot-left-over', [own]);
+/** `.info` knows nothing of it: files of its names are left over, unless the volume uses them all the same. */
+async function removeLeftOver(
+  folder: VolumeFolder,
+  chain: VolumeChain,
+  files: readonly string[],
+): Promise<VolumeModelUpdate> {
+  const named = new Set(infoOf(chain).snapshots.values());
+  const isUsed = (file: string): boolean =>
+    named.has(file) || chain.missing === file || chain.images.some(({ name }) => name === file);
+  const left = files.filter((file) => chain.seen[file] !== null && !isUsed(file));
+  await folder.unlink('snapshot-left-over', left);
   return formatAfter(chain, undefined);
 }
 

@@ -20,6 +20,7 @@ import {
   removeSnapshot,
 } from '../snapshot-removal.ts';
 import { placeOf } from '../volume-making.ts';
+import { isUnknownOutcome } from '../unknown-outcome.ts';
 import { releaseVolume } from '../volume-removal.ts';
 import { ById, Flag } from './arguments.ts';
 
@@ -145,8 +146,7 @@ async function removeOne(
   ports: OperationPorts,
 ): Promise<void> {
   const update = await removeSnapshot(snapshot, volume, scope, ports).catch((thrown: unknown) => {
-    const error = toCinderError(thrown);
-    throw error.outcome === 'unknown' ? toError(thrown) : new SnapshotStaysError(snapshot, error);
+    throw isUnknownOutcome(thrown) ? toError(thrown) : new SnapshotStaysError(snapshot, toCinderError(thrown));
   });
   const events = await removalEvents(ports, scope.context, snapshot, volume, true);
   await scope.save(async (db) => {

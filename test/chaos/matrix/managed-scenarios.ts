@@ -14,6 +14,7 @@ export const managedScenarios: readonly Scenario[] = [
   { name: 'unmanage_volume', prepare: unmanage },
   { name: 'manage_existing_snapshot', prepare: manageSnapshot },
   { name: 'unmanage_snapshot', prepare: unmanageSnapshot },
+  { name: 'delete_managed_snapshot', prepare: deleteManaged },
   { name: 'get_backup_device', prepare: backUpSnapshot },
 ];
 
@@ -58,6 +59,21 @@ async function letGo(lane: Lane, id: string): Promise<void> {
 
 async function takeIn(lane: Lane, id: string, oldId: string): Promise<void> {
   await lane.cast('manage_existing_snapshot', { snapshot: ref(id), ref: { 'source-id': oldId } });
+}
+
+/** Its file is called after the id that it had before. */
+async function deleteManaged(lane: Lane): Promise<Prepared> {
+  const { id: oldId, volume } = await madeSnapshot(lane, await madeVolume(lane));
+  await letGo(lane, oldId);
+  await lane.until('a snapshot without row', () => isGone(lane, 'snapshots', oldId));
+  const id = await snapshotRow(lane, volume.id, {});
+  await takeIn(lane, id, oldId);
+  await lane.until('the snapshot once more', () => hasStatus(lane, 'snapshots', id, 'available'));
+  return {
+    send: () => lane.drive.requests.deleteSnapshot(id),
+    isDone: () => isGone(lane, 'snapshots', id),
+    check: () => lane.guest.checkVolume(volume.id, volume.content),
+  };
 }
 
 async function manageSnapshot(lane: Lane): Promise<Prepared> {

@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../../src/domain/json.ts';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
-import type { ManageableVolume } from '../../../src/drivers/volume-driver.ts';
+import type { Delegation, ManageableVolume } from '../../../src/drivers/volume-driver.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
 
@@ -70,6 +70,26 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots that were let go of'
     expect(backend.info(volume)).toHaveProperty(third.id, overlayOf(volume, first));
     backend.rows.delete(third.id);
     await take(volume, { 'source-id': third.id });
+  });
+
+  it('leave no file where their deletion ends between .info and the file, which has another id', async () => {
+    const volume = await backend.available();
+    const before = await letGo(volume);
+    const taken = await take(volume, overlayOf(volume, before));
+    const words = new Map<string, string>();
+    const delegation: Delegation = {
+      ...{ asked: () => undefined, ask: () => Promise.resolve(), wait: (wait) => wait() },
+      leaveWord: (id, word) => Promise.resolve(void words.set(id, word)),
+      wordOf: (id) => words.get(id),
+    };
+    const dies = (point: string): Promise<void> =>
+      point === 'snapshot-file' ? Promise.reject(new Error('died')) : Promise.resolve();
+    const first = backend.removeSnapshot(taken, volume, backend.work({ delegation, commitPoint: dies }));
+    await expect(first).rejects.toThrow('died');
+    expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
+    expect(backend.files()).toContain(overlayOf(volume, before));
+    await backend.removeSnapshot(taken, volume, backend.work({ delegation }));
+    expect(backend.files()).not.toContain(overlayOf(volume, before));
   });
 
   it('keep their volume from being deleted, and nothing of it is touched', async () => {

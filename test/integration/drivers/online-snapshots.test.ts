@@ -34,6 +34,12 @@ class Entry implements Delegation {
     if (row !== undefined) this.#backend.rows.set(snapshotId, { ...row, progress: '0%' });
     return Promise.resolve();
   }
+  leaveWord(): Promise<void> {
+    return Promise.resolve();
+  }
+  wordOf(): undefined {
+    return undefined;
+  }
   wait<T>(wait: () => Promise<T>): Promise<T> {
     return wait();
   }
@@ -238,6 +244,12 @@ class DiesWaiting implements Delegation {
   }
   ask(snapshotId: string, what: JsonObject): Promise<void> {
     return this.#entry.ask(snapshotId, what);
+  }
+  leaveWord(): Promise<void> {
+    return this.#entry.leaveWord();
+  }
+  wordOf(): undefined {
+    return undefined;
   }
   wait<T>(): Promise<T> {
     return Promise.reject(new Died('died', { outcome: 'unknown' }));

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { DatabaseError } from '../../../../src/db/database.ts';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../../../src/domain/rows.ts';
 import { HOST, SNAPSHOT, SNAPSHOT_2, VOLUME, goldType, madeVolume, snapshotRow } from './rows.ts';
@@ -216,6 +217,16 @@ describe('delete_volume', () => {
       const at = await world({}, [own(SNAPSHOT), own(SNAPSHOT_2, 'available')]).carry('delete_volume', cascade);
       expect(row(at)?.status).toBe('error_deleting');
       expect(at.driver.calls).toEqual([]);
+    });
+
+    test('goes on where the database was away before a commit point of one: nothing is known of it', async () => {
+      const at = world({}, both);
+      const away = new DatabaseError('database: read ECONNRESET', { outcome: 'not-started' });
+      at.driver.failsOnce.set(`snapshots.remove ${SNAPSHOT_2}`, away);
+      await at.carry('delete_volume', cascade);
+      expect(at.attempts).toBe(2);
+      expect(row(at)).toMatchObject({ status: 'deleted', deleted: true });
+      expect(at.db.tables.snapshots[SNAPSHOT_2]?.deleted).toBe(true);
     });
 
     test.each([

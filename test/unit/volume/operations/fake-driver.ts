@@ -55,6 +55,8 @@ export class FakeDriver implements VolumeDriver {
   readonly name = 'fake driver';
   readonly files = new Map<string, string>();
   readonly fails = new Map<string, CinderError>();
+  /** The same for the next time alone. */
+  readonly failsOnce = new Map<string, Error>();
   readonly calls: string[] = [];
   held: ReadonlySet<LockName> = new Set();
   hook: (name: string, when: 'before' | 'after') => void = () => undefined;
@@ -243,7 +245,9 @@ export class FakeDriver implements VolumeDriver {
     this.calls.push(`${step} ${id}`.trim());
     await Promise.resolve();
     this.hook(`driver.${step}`, 'before');
-    const failure = this.fails.get(`${step} ${id}`) ?? this.fails.get(step);
+    const once = this.failsOnce.get(`${step} ${id}`);
+    this.failsOnce.delete(`${step} ${id}`);
+    const failure = once ?? this.fails.get(`${step} ${id}`) ?? this.fails.get(step);
     if (failure !== undefined && step.endsWith('remove')) throw failure;
     const result = work();
     if (failure !== undefined) throw failure;
