@@ -13,6 +13,10 @@ import { Work } from './work.ts';
 /** Calls whose end is remembered, for a message that comes again because its acknowledgement was lost. */
 const REMEMBERED = 256;
 
+/** What a caller names is taken within these: a smaller one floods the broker, of a larger one no timer can be made. */
+const shortestBeatMs = 100;
+const longestBeatMs = 3_600_000;
+
 interface Call {
   readonly request: RpcRequest;
   readonly replyTo: ReplyAddress | null;
@@ -134,9 +138,10 @@ export class CallLane {
   async #beat(replyTo: ReplyAddress | null, signal: AbortSignal): Promise<void> {
     const everyS = replyTo?.callMonitorTimeoutS ?? 0;
     if (replyTo === null || everyS <= 0) return;
+    const everyMs = Math.min(Math.max(everyS * 500, shortestBeatMs), longestBeatMs);
     try {
       for (;;) {
-        await delay(everyS * 500, signal);
+        await delay(everyMs, signal);
         await this.#replies.heartbeat(replyTo, signal);
       }
     } catch {

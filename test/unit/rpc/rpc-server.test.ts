@@ -214,6 +214,31 @@ describe('calls', () => {
     expect(replies.at(-1)).toMatchObject({ result: 'done', failure: null, _msg_id: 'm' });
   });
 
+  it('hear from us now and then at most, whatever time they name', async () => {
+    const finishes: (() => void)[] = [];
+    service.onCall = () => new Promise((resolve) => finishes.push(() => resolve('done')));
+    await harness.server(service, { maxCalls: 3 });
+    const transport = await harness.transport();
+    const beats = new Map<unknown, number>();
+    const listener = transport.listen({
+      ...{ name: 'replies', queues: [{ kind: 'reply', name: 'reply_1' }], prefetch: 10 },
+      onDelivery: (delivery) => {
+        delivery.ack();
+        const { _msg_id: id, ending } = parseBody(delivery.body);
+        if (ending === false) beats.set(id, (beats.get(id) ?? 0) + 1);
+      },
+    });
+    await listener.ready(soon());
+    const times = { usual: 0.2, tiny: 1e-9, huge: 1e300 };
+    for (const [id, time] of Object.entries(times)) {
+      await send(payload({ method: 'call_it', _unique_id: id, _msg_id: id, _reply_q: 'reply_1', _timeout: time }));
+    }
+    await eventually(() => (beats.get('usual') ?? 0) >= 3);
+    for (const finish of finishes) finish();
+    expect(beats.get('tiny')).toBeLessThanOrEqual(5);
+    expect(beats.get('huge')).toBeUndefined();
+  });
+
   it('of a cast method are answered when the request is safe', async () => {
     await harness.server(service);
     expect(await call('cast_it', { n: 1 })).toBeNull();
