@@ -21,7 +21,8 @@ export interface RequestContext {
   readonly auth_token: string | null;
   readonly message_resource_id: string | null;
   readonly message_resource_type: string | null;
-  readonly message_action: string | null;
+  /** What the user's messages are about; cinder-backup sends a code and its words, as a list. */
+  readonly message_action: string | readonly string[] | null;
 }
 
 /** The same request with the administrator's rights: same request id, same user. */

@@ -38,7 +38,7 @@ export function decodeContext(raw: JsonObject, now: Date = new Date()): WireCont
     auth_token: reader.optionalText('auth_token'),
     message_resource_id: reader.optionalText('message_resource_id'),
     message_resource_type: reader.optionalText('message_resource_type'),
-    message_action: reader.optionalText('message_action'),
+    message_action: textOrList(reader, 'message_action'),
   };
   return { request, rest: withoutKeys(raw, request) };
 }
@@ -76,6 +76,10 @@ export function serviceContext(now: Date = new Date()): RequestContext {
 export function withoutCredentials(raw: JsonObject): JsonObject {
   const secrets = ['auth_token', 'service_catalog', 'trace_info'].filter((key) => Object.hasOwn(raw, key));
   return { ...raw, ...Object.fromEntries(secrets.map((key) => [key, null])) };
+}
+
+function textOrList(reader: FieldReader, key: string): string | readonly string[] | null {
+  return Array.isArray(reader.get(key)) ? reader.textList(key) : reader.optionalText(key);
 }
 
 function readDeleted(text: string | null): RequestContext['read_deleted'] {

@@ -29,7 +29,16 @@ describe('decodeContext', () => {
     expect(request).toMatchObject({ user_domain_id: 'a', project_domain_id: 'b' });
   });
 
+  it('takes the action of user messages as cinder-backup sends it, and passes it on', () => {
+    const action = ['013', 'create backup'];
+    const { request, rest } = decodeContext({ message_action: action, message_resource_type: 'VOLUME_BACKUP' });
+    expect(encodeContext(request, rest)).toMatchObject({ message_action: action });
+    expect(decodeContext({ message_action: '013' }).request.message_action).toBe('013');
+  });
+
   it.each([
+    [{ message_action: ['013', 7] }, 'context.message_action: is an array; send a list of strings'],
+    [{ message_action: 13 }, 'context.message_action: is a number; send a string or null'],
     [{ roles: 'admin' }, 'context.roles: is a string; send a list of strings'],
     [{ roles: [1] }, 'context.roles: is an array; send a list of strings'],
     [{ is_admin: 'yes' }, 'context.is_admin: is a string; send true, false or null'],
