@@ -44,7 +44,8 @@ describe.skipIf(leaveOutPython('cinder', 'psycopg2'))('what is on a share alread
 
   async function listed(kind: 'volumes' | 'snapshots'): Promise<readonly JsonObject[]> {
     const page = [null, 100, 0, ['reference'], ['asc']];
-    const answer = (await call(`get_manageable_${kind}`, here, ...page)) as readonly JsonObject[];
+    const method = { volumes: 'get_manageable_volumes', snapshots: 'get_manageable_snapshots' }[kind];
+    const answer = (await call(method, here, ...page)) as readonly JsonObject[];
     return answer.map((one) => one['versioned_object.data'] as JsonObject);
   }
 

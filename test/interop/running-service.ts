@@ -19,7 +19,8 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-export async function startService(): Promise<RunningService> {
+/** @param more further sections of its conf file */
+export async function startService(more = ''): Promise<RunningService> {
   const dir = await makeTempDir();
   const share = join(dir, 'share');
   await mkdir(share);
@@ -27,7 +28,7 @@ export async function startService(): Promise<RunningService> {
   const [rabbit, healthPort] = [await sharedRabbit(), await freePort()];
   const configFile = join(dir, 'cinder.conf');
   const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
-  await writeFile(configFile, folderConf({ host: 'ctl', dir, share, healthPort, ...servers }));
+  await writeFile(configFile, folderConf({ host: 'ctl', dir, share, healthPort, ...servers }) + more);
   const program = join(await buildOnce(), 'src/main.js');
   const logFile = join(dir, 'replica.log');
   const replica: ReplicaProcess = await startReplica({ name: 'ctl', program, configFile, logFile, healthPort });
