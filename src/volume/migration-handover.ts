@@ -2,11 +2,12 @@ import { CinderError } from '../domain/exceptions.ts';
 import { isJsonObject, type JsonObject } from '../domain/json.ts';
 import type { Volume } from '../domain/rows.ts';
 import type { MigrationAbility } from '../drivers/volume-driver.ts';
-import { messageOf } from '../kernel/errors.ts';
+import { messageOf, TimeoutError } from '../kernel/errors.ts';
 import { failed, swapPlaces } from './migration-target.ts';
 import type { OperationPorts, Scope } from './operation.ts';
 import { PeerRefusal } from './peers.ts';
 import { changed } from './row-moves.ts';
+import { isUnknownOutcome } from './unknown-outcome.ts';
 
 /*
  * The volume's data go over to the other backend, and then its row. The point of no return is that the volume's row
@@ -105,7 +106,7 @@ async function takeOver(volume: Volume, target: Volume, scope: Scope): Promise<v
 }
 
 /**
- * Nothing is done on the other backend by it that would have to be known: without an answer it is a refusal, unless the
+ * Nothing is done on the other backend by it that would have to be known: without an answer in time it is a refusal, unless the
  * other service may have taken the volume over already.
  */
 async function connect(
@@ -119,10 +120,15 @@ async function connect(
     const answer = await scope.park(() => peers.call(target, 'initialize_connection', args, scope.signal));
     if (isJsonObject(answer)) return answer;
   } catch (thrown) {
-    if (scope.signal.aborted || mayBeOver) throw thrown;
+    if (scope.signal.aborted || mayBeOver || isCutShort(thrown)) throw thrown;
     throw failed(messageOf(thrown));
   }
   throw failed('the other backend does not say how to reach the new volume');
+}
+
+/** Our own way to the queue broke: that says nothing of the other service, who was given no time to answer. */
+function isCutShort(thrown: unknown): boolean {
+  return isUnknownOutcome(thrown) && !(thrown instanceof TimeoutError);
 }
 
 /** A failure keeps nobody: what is left of a connection ends with the volume's first host. */

@@ -16,7 +16,7 @@ export class FakePeers implements Peers {
   readonly #driver: FakeDriver;
   readonly calls: string[] = [];
   /** What a method throws, after it did what it does, or (`before`) without having done it. */
-  readonly fails = new Map<string, { readonly error: Error; readonly before?: boolean }>();
+  readonly fails = new Map<string, { readonly error: Error; readonly before?: boolean; readonly once?: boolean }>();
   making: Making = 'makes';
   /** Ends after it has renamed the file and before it has written the rows. */
   diesBetween = false;
@@ -32,6 +32,7 @@ export class FakePeers implements Peers {
     await Promise.resolve();
     this.calls.push(`${method} ${queueOf(of).topic}`);
     const failure = this.fails.get(method);
+    if (failure?.once === true) this.fails.delete(method);
     if (failure?.before === true) throw failure.error;
     const answer = this.#do(method, args);
     if (failure !== undefined) throw failure.error;

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { derivedUuid } from '../../../../src/domain/derived-uuid.ts';
+import { DatabaseError } from '../../../../src/db/database.ts';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
 import { TimeoutError } from '../../../../src/kernel/errors.ts';
@@ -117,6 +118,15 @@ describe('migrate_volume', () => {
     expect(casts(at)).toEqual([creation, `cinder-volume.${OTHER}.delete_volume other`]);
     expect(at.db.tables.workers).toEqual({ [`Volume ${TARGET}`]: 'deleting' });
     expect(at.db.tables.entry.outcome).toBe('refused');
+  });
+
+  it('goes on where the way to the queue broke while the other service was asked how to reach the target', async () => {
+    const at = world();
+    const error = new DatabaseError('message not confirmed', { outcome: 'unknown' });
+    at.peers.fails.set('initialize_connection', { error, once: true });
+    await at.carry('migrate_volume', request);
+    expect(at.attempts).toBe(2);
+    expect(row(at)).toMatchObject({ migration_status: 'success' });
   });
 
   it('takes the row of a target away that is not made in time, and has one deleted that was made in part', async () => {
