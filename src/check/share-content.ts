@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '../kernel/errors.ts';
+import { isErrno, messageOf } from '../kernel/errors.ts';
 import { readImageFile, type ImageFile } from './image-file.ts';
 
 /** All files of one share: images by name, `.info` files by the name of their volume. */
@@ -33,14 +33,24 @@ export async function readShare(location: string, folder: string): Promise<Share
       continue;
     }
     if (!entry.isFile() || !name.startsWith('volume-')) others.push(name);
-    else if (!name.endsWith('.info')) images.set(name, await readImageFile(path));
-    else {
-      const info = parseInfo(await readFile(path, 'utf8'));
+    else if (!name.endsWith('.info')) {
+      const image = await readImageFile(path).catch(unlessGone);
+      if (image !== null) images.set(name, image);
+    } else {
+      const text = await readFile(path, 'utf8').catch(unlessGone);
+      if (text === null) continue;
+      const info = parseInfo(text);
       if (info === undefined) others.push(name);
       else infos.set(name.slice(0, -'.info'.length), info);
     }
   }
   return { location, folder, images, infos, others };
+}
+
+/** A service that works on the share has removed it since the folder was listed. */
+function unlessGone(error: unknown): null {
+  if (isErrno(error, 'ENOENT')) return null;
+  throw error;
 }
 
 function parseInfo(text: string): Readonly<Record<string, string>> | undefined {
