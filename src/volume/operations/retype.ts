@@ -100,7 +100,7 @@ function assertMigratable({ migration_policy: policy }: Args, volume: Volume, di
   if (![null, 'disabled', 'not-capable'].includes(volume.replication_status)) {
     throw new CinderError('InvalidVolume', { reason: 'Volume must not be replicated.' });
   }
-  // Upstream's way, through the block device of an opened volume, does not exist for files either.
+  // A migration copies the file as it is, without its key.
   if (!diff.isSameEncryption)
     throw failed('a volume on NFS is not encrypted, decrypted or encrypted otherwise by a retype.');
 }
