@@ -24,6 +24,14 @@ const quickMs = 60_000;
 const unlockMs = 1_200_000;
 /** Copying is bounded by the locks, not by a clock; this ends a copy that nobody waits for any more. */
 const copyMs = 24 * 3600_000;
+
+/**
+ * qemu-img measures how fast a passphrase is tried before it makes an encrypted file, and gives up where the kernel has
+ * accounted no processor time for that yet. Nothing is written then, and the next run measures anew.
+ */
+const clockMessage = /Unable to get accurate CPU usage/;
+const mostTries = 50;
+
 const lockMessage = /Failed to get (shared )?"[a-z ]+" lock|Failed to lock byte|is another process using the image/i;
 
 /**
@@ -125,13 +133,16 @@ export class QemuImg {
   }
 
   async #supervised(argv: readonly [string, ...string[]], options: Parameters<Exec['run']>[1]): Promise<CommandResult> {
-    try {
-      return await this.#exec.run(argv, options);
-    } catch (error) {
-      if (error instanceof CommandError && lockMessage.test(error.stderr)) {
-        throw new ImageBusyError(error.message, { cause: error, outcome: 'not-started' });
+    for (let tries = 1; ; tries += 1) {
+      try {
+        return await this.#exec.run(argv, options);
+      } catch (error) {
+        if (!(error instanceof CommandError)) throw error;
+        if (lockMessage.test(error.stderr)) {
+          throw new ImageBusyError(error.message, { cause: error, outcome: 'not-started' });
+        }
+        if (!clockMessage.test(error.stderr) || tries >= mostTries) throw error;
       }
-      throw error;
     }
   }
 }

@@ -28,7 +28,12 @@ describe.skipIf(leftOut)('encrypted volumes and upstream’s own driver', { time
     const key_file = join(tmp, 'key');
     writeFileSync(key_file, passphrase, { mode: 0o600 });
     const input = JSON.stringify({ passphrase, tmp, key_file, ...request });
-    const { status, stderr } = spawnSync(python, [peer], { input, encoding: 'utf8', timeout: 300_000 });
+    const run = () => spawnSync(python, [peer], { input, encoding: 'utf8', timeout: 300_000 });
+    let { status, stderr } = run();
+    // qemu-img's own weakness, for which ours tries again and upstream does not.
+    for (let tries = 1; stderr.includes('Unable to get accurate CPU usage') && tries < 50; tries += 1) {
+      ({ status, stderr } = run());
+    }
     if (status !== 0) throw new Error(stderr);
   }
 
