@@ -1,7 +1,6 @@
 import type { Settings } from '../config/options/index.ts';
-import { CinderError } from '../domain/exceptions.ts';
 import { FixedKey } from '../keys/fixed-key.ts';
-import type { KeyManager } from '../keys/key-manager.ts';
+import { keyRefused, type KeyManager } from '../keys/key-manager.ts';
 import type { Logger } from '../log/logger.ts';
 import { BarbicanKeys } from '../openstack/barbican-keys.ts';
 import { HttpClient } from '../openstack/http-client.ts';
@@ -35,5 +34,5 @@ function createBarbican(settings: Settings, log: Logger): BarbicanKeys {
 
 function unknownManager(backend: string): KeyManager {
   const reason = `[key_manager] backend = ${backend} is not known here; it must be barbican or cinder.keymgr.conf_key_mgr.ConfKeyManager`;
-  return { get: () => Promise.reject(new CinderError('KeyManagerError', { reason }, { outcome: 'not-started' })) };
+  return { get: () => Promise.reject(keyRefused(reason)) };
 }

@@ -1,6 +1,7 @@
 import type { IncarnationRepository } from '../db/ports/custody.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Component, Health } from '../kernel/component.ts';
+import { jittered } from '../kernel/jitter.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { Logger } from '../log/logger.ts';
 import type { Coordinator, Lease } from './coordinator.ts';
@@ -134,8 +135,7 @@ export class Meet implements Component {
   #pauseMs(): number {
     const { intervalMs } = this.#options;
     const settled = this.#look.members.every(({ meeting }) => meeting === 'meets');
-    // Jitter, so that members which were started together do not go on together.
-    return (settled ? intervalMs : Math.min(intervalMs, unsettledPauseMs)) * (0.75 + Math.random() / 2);
+    return jittered(settled ? intervalMs : Math.min(intervalMs, unsettledPauseMs));
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Component, Health } from '../kernel/component.ts';
+import { jittered } from '../kernel/jitter.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { Logger } from '../log/logger.ts';
 import { lookForPython, type PythonLookOptions, type PythonMeeting } from './python-look.ts';
@@ -80,8 +81,7 @@ export class PythonPeers implements Component {
   #pauseMs(): number {
     const { intervalMs } = this.#options;
     const settled = [...this.#meetings.values()].every((meeting) => meeting === 'meets' || meeting === 'none');
-    // Jitter, so that replicas which were started together do not go on together.
-    return intervalMs * (settled ? settledTimes : 1) * (0.75 + Math.random() / 2);
+    return jittered(intervalMs * (settled ? settledTimes : 1));
   }
 }
 

@@ -1,6 +1,5 @@
-import { CinderError } from '../domain/exceptions.ts';
 import type { Caller } from '../images/image-service.ts';
-import type { KeyManager } from './key-manager.ts';
+import { keyRefused, type KeyManager } from './key-manager.ts';
 
 /** The id under which the key of the configuration stands in volumes' rows. */
 const fixedKeyId = '00000000-0000-0000-0000-000000000000';
@@ -23,12 +22,8 @@ export class FixedKey implements KeyManager {
     if (this.#others !== null && (this.#hex === null || id !== fixedKeyId)) {
       return this.#others.get(caller, id, signal);
     }
-    if (this.#hex === null) throw refuse('[key_manager] fixed_key is not set');
-    if (id !== fixedKeyId) throw refuse(`key ${id} is not the one of [key_manager] fixed_key`);
+    if (this.#hex === null) throw keyRefused('[key_manager] fixed_key is not set');
+    if (id !== fixedKeyId) throw keyRefused(`key ${id} is not the one of [key_manager] fixed_key`);
     return Buffer.from(this.#hex, 'hex');
   }
-}
-
-function refuse(reason: string): CinderError {
-  return new CinderError('KeyManagerError', { reason }, { outcome: 'not-started' });
 }

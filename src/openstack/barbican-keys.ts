@@ -1,8 +1,7 @@
-import { CinderError } from '../domain/exceptions.ts';
 import type { Caller } from '../images/image-service.ts';
 import { delay } from '../kernel/abort.ts';
 import { messageOf } from '../kernel/errors.ts';
-import type { KeyManager } from '../keys/key-manager.ts';
+import { keyRefused, type KeyManager } from '../keys/key-manager.ts';
 import type { Logger } from '../log/logger.ts';
 import type { HttpClient } from './http-client.ts';
 import type { KeystoneSession } from './keystone-session.ts';
@@ -48,10 +47,10 @@ export class BarbicanKeys implements KeyManager {
   }
 
   async get(caller: Caller, id: string, signal: AbortSignal): Promise<Buffer> {
-    if (!idPattern.test(id)) throw refuse(`"${id}" is no key's id`);
+    if (!idPattern.test(id)) throw keyRefused(`"${id}" is no key's id`);
     const { status, bytes } = await this.#answer(caller, id, signal);
     if (status === 200 && bytes.length > 0 && bytes.length <= longestKey) return bytes;
-    throw refuse(`Barbican did not give key ${id}: ${reasonOf(status, bytes.length)}`);
+    throw keyRefused(`Barbican did not give key ${id}: ${reasonOf(status, bytes.length)}`);
   }
 
   /** An answer that says something definite: reading is tried again until there is one. */
@@ -66,10 +65,10 @@ export class BarbicanKeys implements KeyManager {
       } catch (thrown) {
         signal.throwIfAborted();
         if (!(thrown instanceof OpenStackError)) throw thrown;
-        if (thrown.outcome === 'not-started') throw refuse(messageOf(thrown), thrown);
+        if (thrown.outcome === 'not-started') throw keyRefused(messageOf(thrown), thrown);
         reason = messageOf(thrown);
       }
-      if (pauseMs === null) throw refuse(`Barbican does not answer: ${reason}`);
+      if (pauseMs === null) throw keyRefused(`Barbican does not answer: ${reason}`);
       log.warn({ key_id: id, attempt, reason }, 'Barbican did not answer; trying again');
       await delay(pauseMs, signal);
     }
@@ -119,8 +118,4 @@ function reasonOf(status: number, length: number): string {
     return 'neither the user nor the service user may read it (HTTP 403); a request that another replica has taken over is always made as the service user';
   if (status === 406) return 'what it keeps under that id is no binary key (HTTP 406)';
   return status === 200 ? `a key of ${length} bytes is impossible` : `HTTP ${status}`;
-}
-
-function refuse(reason: string, cause?: unknown): CinderError {
-  return new CinderError('KeyManagerError', { reason }, { outcome: 'not-started', cause });
 }

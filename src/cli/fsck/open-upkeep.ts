@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import { createNova } from '../../app/keystone-parts.ts';
 import type { Config } from '../../config/load.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
-import { MemberLook } from '../../coordination/meet-look.ts';
 import type { Database } from '../../db/database.ts';
 import { createDriver } from '../../drivers/registry.ts';
 import type { VolumeDriver } from '../../drivers/volume-driver.ts';
@@ -13,12 +12,11 @@ import { CallCustody } from '../../volume/call-custody.ts';
 import { noFailpoints } from '../../volume/custody-options.ts';
 import { Upkeep } from '../../volume/upkeep.ts';
 import type { CommandIo } from '../command-io.ts';
+import { lookOf, tryMs } from '../lock/look-of.ts';
 import { complainingLogger, openCoordinator } from '../lock/open-coordinator.ts';
 
 /** A volume whose locks are held for longer is left to the next run. */
 const lockWaitMs = 5_000;
-/** How long a member's lock is tried for, and between two tries. */
-const tryMs = 1_000;
 const looksForMembers = 5;
 
 export interface OpenUpkeep {
@@ -86,12 +84,8 @@ async function requireCommonLocks(
   }: { readonly coordinator: Coordinator; readonly db: Database; readonly names: readonly string[] },
   signal: AbortSignal,
 ): Promise<void> {
-  const { coordination, activeActive } = config.settings;
-  if (coordination.meetIntervalMs === 0) return;
-  const { presumedDeadAfterMs } = activeActive;
-  const self = { id: randomUUID(), serves: names };
-  const members = (): ReturnType<typeof db.incarnations.list> => db.incarnations.list();
-  const look = new MemberLook({ coordinator, members, self, presumedDeadAfterMs, tryMs, clock: new BootClock() });
+  if (config.settings.coordination.meetIntervalMs === 0) return;
+  const look = lookOf(config, { coordinator, db, serves: names });
   for (let left = looksForMembers; left > 0; left--) {
     await look.turn(signal);
     if (look.members.every(({ meeting }) => meeting === 'meets')) return;

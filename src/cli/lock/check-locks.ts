@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import { coordinatorOptions } from '../../app/coordinator-options.ts';
 import type { Config } from '../../config/load.ts';
 import type { Coordinator } from '../../coordination/coordinator.ts';
-import { MemberLook } from '../../coordination/meet-look.ts';
 import { AppError, messageOf } from '../../kernel/errors.ts';
-import { BootClock } from '../../native/boot-clock.ts';
 import type { CommandIo } from '../command-io.ts';
 import { openDatabaseOf } from '../drive/open-rows.ts';
 import { checkDeath, checkFreeze, checkNames, checkRefusal } from './check-loss.ts';
@@ -12,6 +9,7 @@ import { handOverTimes, spreadText, uncontendedTimes } from './check-speed.ts';
 import { reportPython } from './check-python.ts';
 import type { Finding, Report } from './finding.ts';
 import { LockOwner } from './lock-owner.ts';
+import { lookOf } from './look-of.ts';
 import { openCoordinator, type OpenCoordinator } from './open-coordinator.ts';
 
 /** So long another check, which uses the same names, is waited for. */
@@ -141,19 +139,13 @@ async function reportMembers(
   const { db } = rows;
   try {
     const all = await db.incarnations.list();
-    const look = new MemberLook({
-      coordinator,
-      members: () => db.incarnations.list(),
-      self: { id: randomUUID(), serves: [...new Set(all.flatMap(({ serves }) => serves))] },
-      presumedDeadAfterMs: config.settings.activeActive.presumedDeadAfterMs,
-      tryMs: 1000,
-      clock: new BootClock(),
-    });
+    const serves = [...new Set(all.flatMap((member) => member.serves))];
+    const look = lookOf(config, { coordinator, db, serves });
     await look.turn(io.signal);
     if (look.members.length === 0) report({ level: 'ok', about: 'members', text: 'none is alive' });
-    for (const { host, pid, serves, meeting, why } of look.members) {
+    for (const { host, pid, serves: theirs, meeting, why } of look.members) {
       const level = meeting === 'meets' ? 'ok' : meeting === 'apart' ? 'problem' : 'note';
-      report({ level, about: 'member', text: `${host} (pid ${pid}), ${serves.join(', ')}: ${why}` });
+      report({ level, about: 'member', text: `${host} (pid ${pid}), ${theirs.join(', ')}: ${why}` });
     }
   } finally {
     await rows.close();

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { DriverWork, Mending } from '../volume-driver.ts';
 import type { RemoteFsParts } from './parts.ts';
-import { tempPath } from '../share/share-paths.ts';
+import { removeUnfinished } from './remove-unfinished.ts';
 import { infoFile, volumeFile } from './volume-names.ts';
 
 /**
@@ -16,13 +16,7 @@ export async function clearStray(
 ): Promise<readonly Mending[]> {
   const dir = await parts.folders.ready(location, work);
   const base = volumeFile({ id: nameId, _name_id: null });
-  await work.commitPoint('unfinished-files');
-  const unfinished = await parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: false }, work);
-  const found = unfinished.map((name) => ({
-    file: tempPath(dir, name),
-    done: true,
-    what: 'was left unfinished: removed',
-  }));
+  const found = await removeUnfinished(parts, { dir, base }, work);
   const names = await parts.share.call('files', { dir, fresh: parts.mounts.remote }, work);
   const own = names.filter((name) => name === base || name.startsWith(`${base}.`));
   if (!own.includes(infoFile(base))) return found;

@@ -4,6 +4,7 @@ import { mendInfo } from './mend-info.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { clearStray } from './clear-stray.ts';
 import { removeEmptyOverlays } from './empty-overlays.ts';
+import { removeUnfinished } from './remove-unfinished.ts';
 import { openFolder } from './volume-folder.ts';
 
 /**
@@ -26,8 +27,7 @@ export function upkeepAbility(parts: RemoteFsParts): UpkeepAbility {
 
 async function mend(parts: RemoteFsParts, volume: Volume, work: DriverWork): Promise<readonly Mending[]> {
   const folder = await openFolder(parts, volume, work);
-  const unfinished = await folder.removeUnfinished();
-  const done = unfinished.map((file) => ({ file, done: true, what: 'was left unfinished: removed' }));
+  const done = await removeUnfinished(parts, folder, work);
   const info = await mendInfo(folder);
   if (info !== null && !info.done) return [...done, info];
   return [...done, ...(info === null ? [] : [info]), ...(await removeEmptyOverlays(parts, folder))];

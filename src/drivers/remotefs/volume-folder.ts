@@ -176,14 +176,6 @@ export class VolumeFolder {
     }
   }
 
-  /** What older owners left unfinished. Answers with the paths. */
-  async removeUnfinished(): Promise<readonly string[]> {
-    await this.work.commitPoint('unfinished-files');
-    const { dir, base, work } = this;
-    const names = await this.#parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: false }, work);
-    return names.map((name) => tempPath(dir, name));
-  }
-
   async removeOwnTemps(): Promise<void> {
     const { dir, base, work } = this;
     await this.#parts.share.call('removeTemps', { dir, base, tag: work.ownerTag, own: true }, work);
