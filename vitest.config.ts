@@ -14,6 +14,8 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/set-up.ts'],
     include: ['test/**/*.test.ts'],
+    // Those have a command of their own (npm run test:nfs).
+    exclude: ['**/node_modules/**', 'test/nfs/**'],
     restoreMocks: true,
   },
 });

@@ -48,11 +48,39 @@ export const needs = [
   program('sudo', 'sudo', 'the share helper of a replica that is not root'),
 ];
 
+/** What the tests on real NFS clients need (tools/test-nfs.mjs), the guests' kernel apart. @type {readonly Need[]} */
+export const nfsNeeds = [
+  program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
+  program('setpriv', 'util-linux', 'every server that a test starts'),
+  program('qemu-system-x86_64', 'qemu-system-x86', 'the NFS clients'),
+  program('busybox', 'busybox-static', 'the NFS clients'),
+  {
+    what: 'NFS-Ganesha with its FSAL for local file systems (ganesha.nfsd, libfsalvfs.so)',
+    packages: ['nfs-ganesha', 'nfs-ganesha-vfs'],
+    tests: 'the NFS server',
+    present: () => find('ganesha.nfsd') !== undefined && existsSync('/usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so'),
+  },
+];
+
 /** Those that this machine lacks. */
-export const missing = () => needs.filter((need) => !need.present());
+export const missing = (list = needs) => list.filter((need) => !need.present());
 
 /** The Debian packages of these needs, once each. */
 export const packagesOf = (list) => [...new Set(list.flatMap((need) => need.packages))];
+
+/** Installs what is missing, if it may, and names what is missing still: nothing, or what to do about it. */
+export function provide(list, mayInstall) {
+  let lacking = missing(list);
+  if (lacking.length > 0 && mayInstall && cannotInstall() === undefined) {
+    console.log(`installing ${packagesOf(lacking).join(' ')} (no service of theirs is started)`);
+    install(packagesOf(lacking));
+    lacking = missing(list);
+  }
+  if (lacking.length === 0) return undefined;
+  for (const need of lacking) console.error(`missing: ${need.what}, for the tests of ${need.tests}`);
+  const why = mayInstall ? `They were not installed: ${cannotInstall() ?? 'apt did not provide them'}.\n` : '';
+  return `${why}Run, as root:\n  apt-get install -y --no-install-recommends ${packagesOf(lacking).join(' ')}`;
+}
 
 /** Why packages cannot be installed here by us, or undefined. */
 export function cannotInstall() {

@@ -15,7 +15,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasFiles, readableByUser, runAsUser, userPasses } from './as-user.mjs';
 import { hasLibraries, installLibraries } from './libraries.mjs';
-import { cannotInstall, install, missing, packagesOf } from './needs.mjs';
+import { needs, provide } from './needs.mjs';
 import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -37,21 +37,11 @@ function provideLibraries() {
 }
 
 /** Returns the variables that tell the tests what to leave out. */
-function provide() {
-  let lacking = missing();
-  if (lacking.length > 0 && mayInstall && cannotInstall() === undefined) {
-    console.log(`installing ${packagesOf(lacking).join(' ')} (no service of theirs is started)`);
-    install(packagesOf(lacking));
-    lacking = missing();
-  }
-  if (lacking.length === 0) return {};
-  for (const need of lacking) console.error(`missing: ${need.what}, for the tests of ${need.tests}`);
+function provideServers() {
+  const lacking = provide(needs, mayInstall);
+  if (lacking === undefined) return {};
   if (wants('--skip-missing')) return { SKIP_MISSING: '1' };
-  const why = wants('--install') ? `They were not installed: ${cannotInstall() ?? 'apt did not provide them'}.\n` : '';
-  const command = `apt-get install -y --no-install-recommends ${packagesOf(lacking).join(' ')}`;
-  return fail(
-    `${why}Run, as root:\n  ${command}\nor: npm test -- --install\nor without them: npm test -- --skip-missing`,
-  );
+  return fail(`${lacking}\nor: npm test -- --install\nor without them: npm test -- --skip-missing`);
 }
 
 function build() {
@@ -102,7 +92,7 @@ function runAsOthers(env) {
 
 function main(scratch) {
   provideLibraries();
-  const env = provide();
+  const env = provideServers();
   build();
   return add(runEverything(scratch, { ...env, TEST_DIST: join(root, 'dist') }), runAsOthers(env));
 }

@@ -1,0 +1,51 @@
+#!/usr/bin/env node
+/*
+ * npm run test:nfs [-- [--install] [VITEST ARGUMENTS…]]
+ *
+ * The tests on real NFS clients (test/nfs/README.md): looks for what they need, builds, and runs them. The last line
+ * is always `N passed, N failed`, with `, N skipped` where some were.
+ *
+ *   --install   installs what is missing (as root on Debian or Ubuntu; also where CI=true); starts no service
+ */
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { guestKernel } from './guest-kernel.mjs';
+import { nfsNeeds, provide } from './needs.mjs';
+import { countVitest, noCounts, summaryLine } from './summary.mjs';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const given = process.argv.slice(2);
+const mayInstall = given.includes('--install') || process.env.CI === 'true';
+
+function main(scratch) {
+  if (process.arch !== 'x64') throw new Error(`The guests need an x64 machine; this one is ${process.arch}.`);
+  const lacking = provide(nfsNeeds, mayInstall);
+  if (lacking !== undefined) throw new Error(`${lacking}\nor: npm run test:nfs -- --install`);
+  const kernel = guestKernel(join(root, '.cache/guest-kernel'));
+  const build = spawnSync(process.execPath, [join(root, 'tools/build.mjs'), '--for-tests'], { stdio: 'inherit' });
+  if (build.status !== 0) throw new Error('the build failed');
+  const report = join(scratch, 'report.json');
+  const argv = [
+    ...[join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/nfs/vitest.config.ts'],
+    ...given.filter((argument) => argument !== '--install'),
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+  ];
+  const env = { ...process.env, TEST_DIST: join(root, 'dist'), GUEST_KERNEL: kernel };
+  const { status } = spawnSync(process.execPath, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
+  return countVitest(report, status ?? 1);
+}
+
+const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-run-'));
+let counts = { ...noCounts(), failed: 1 };
+try {
+  counts = main(scratch);
+} catch (error) {
+  console.error(error.message);
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
+process.exitCode = counts.failed === 0 ? 0 : 1;
+console.log(summaryLine(counts));
