@@ -1,4 +1,5 @@
-import type { Database } from '../db/database.ts';
+import type { Database, Repositories } from '../db/database.ts';
+import type { WorkerRow } from '../db/ports/resources.ts';
 import type { BackendRows } from '../db/ports/services.ts';
 import type { Service } from '../domain/rows.ts';
 import type { QueueDepths } from './join-cluster.ts';
@@ -22,8 +23,8 @@ export interface LeavePlan extends Leaving {
   readonly heir: Service | null;
   readonly leaving: readonly Service[];
   readonly rows: BackendRows;
-  /** Of the services that leave. */
-  readonly workers: number;
+  /** The rows of `workers` that are the heir's afterwards: its own, those of the services that leave, and what is left. */
+  readonly begun: readonly WorkerRow[];
   readonly queues: ReadonlyMap<string, number | null>;
   readonly hindrances: readonly string[];
 }
@@ -32,23 +33,32 @@ const BINARY = 'cinder-volume';
 const OWN_BINARY = 'cinder-volume-aa';
 const mostListed = 20;
 
+export interface LeaveOptions {
+  readonly depths: QueueDepths;
+  /** More work that is to be the heir's, whoever had begun it. */
+  readonly left: readonly WorkerRow[];
+}
+
 /** Looks, and changes nothing. */
-export async function planLeave(db: Database, leaving: Leaving, depths: QueueDepths): Promise<LeavePlan> {
+export async function planLeave(db: Database, leaving: Leaving, { depths, left }: LeaveOptions): Promise<LeavePlan> {
   const { host, cluster } = leaving;
   const services = await db.services.list();
   const heir = services.find((service) => service.binary === BINARY && service.host === host) ?? null;
   const others = services.filter((service) => service.id !== heir?.id && isOurs(service, leaving));
-  const workers = await db.workers.countOf(others.map(({ id }) => id));
+  const of = await workersOf(db, heir === null ? others : [heir, ...others]);
+  const begun = [...new Map([...of, ...left].map((row) => [row.id, row])).values()];
   const queues = await depths(queuesOf(leaving, others));
   return {
     ...leaving,
     heir,
     leaving: others,
     rows: cluster === null ? noRows : await db.clusters.rowsInside(cluster),
-    workers,
+    begun,
     queues,
     hindrances: [
-      ...(workers > 0 && heir === null ? [`${workers} rows of begun work need a services row of ${host}`] : []),
+      ...(begun.length > 0 && heir === null
+        ? [`${begun.length} rows of begun work need a services row of ${host}: start its service once, and stop it`]
+        : []),
       ...[...queues].flatMap(([name, waiting]) =>
         waiting ? [`${waiting} requests wait in ${name}: run a replica`] : [],
       ),
@@ -76,17 +86,22 @@ export async function leftToDo(
 /** Carries plans out, all or nothing, and safe to repeat. */
 export async function leave(db: Database, plans: readonly LeavePlan[]): Promise<void> {
   await db.transaction(async (tx) => {
-    for (const { cluster, host, heir, leaving } of plans) {
+    for (const { cluster, host, heir, leaving, begun } of plans) {
       const ids = leaving.map(({ id }) => id);
       if (cluster !== null) await tx.clusters.excludeResources(cluster, host, heir?.uuid ?? null);
       if (heir !== null) {
-        await tx.workers.hand(ids, heir.id);
+        const since = await workersOf(tx, leaving);
+        await tx.workers.hand([...new Set([...begun, ...since].map(({ id }) => id))], heir.id);
         await tx.services.setCluster(heir.id, null);
       }
       await tx.services.retire(ids);
       if (cluster !== null) await tx.clusters.retire(cluster, BINARY);
     }
   });
+}
+
+async function workersOf(db: Repositories, services: readonly Service[]): Promise<readonly WorkerRow[]> {
+  return (await Promise.all(services.map(({ id }) => db.workers.ofService(id)))).flat();
 }
 
 /** A member of the cluster, or a row that only our own work needed. */

@@ -10,5 +10,5 @@ export async function waitsToBeMade(
   { workers }: Pick<Repositories, 'workers'>,
   { id, group_snapshot_id }: Pick<Snapshot, 'id' | 'group_snapshot_id'>,
 ): Promise<boolean> {
-  return typeof group_snapshot_id === 'string' || workers.has('Snapshot', id);
+  return typeof group_snapshot_id === 'string' || (await workers.find('Snapshot', id)) !== null;
 }

@@ -17,6 +17,13 @@ const pageSize = 200;
 /** More unfinished entries than this are not compared with rows: the queue is at work, and what it lost can wait. */
 const mostUnfinished = 10_000;
 
+const logKeys = {
+  Volume: 'volume_id',
+  Snapshot: 'snapshot_id',
+  Group: 'group_id',
+  GroupSnapshot: 'group_snapshot_id',
+} as const satisfies Record<Uncarried['type'], string>;
+
 export interface ReconcileHooks {
   /**
    * Whether a volume whose row names no source is to be made empty. The row alone does not tell: one that is made from
@@ -150,7 +157,7 @@ export class Reconciler implements Component {
     this.#uncarried = found.flat();
     for (const { type, id, status, since, reason, command } of this.#uncarried) {
       if (reported.has(`${id} ${status}`)) continue;
-      const fields = { [type === 'Volume' ? 'volume_id' : 'snapshot_id']: id, status, since, command };
+      const fields = { [logKeys[type]]: id, status, since, command };
       log.warn(fields, `nobody carries this ${type.toLowerCase()}, and it is left alone: ${reason}`);
     }
   }

@@ -1,7 +1,21 @@
 import type { Repositories } from '../db/database.ts';
-import type { Snapshot, Timestamp, Volume } from '../domain/rows.ts';
+import type { VolumeFilter } from '../db/ports/resources.ts';
+import { migratedFrom } from '../domain/migration.ts';
+import type { Group, GroupSnapshot, Snapshot, Timestamp, Volume } from '../domain/rows.ts';
 import { everyRow } from '../kernel/pages.ts';
 import { waitsToBeMade } from './lost-creation.ts';
+import {
+  GROUP_SNAPSHOTS,
+  GROUPS,
+  MIGRATING,
+  migrates,
+  migrationTarget,
+  notTakenIn,
+  SNAPSHOTS,
+  takenUp,
+  VOLUMES,
+  type Explanation,
+} from './uncarried-reasons.ts';
 
 /*
  * Rows that wait for somebody although no journal entry carries them: whom they wait for, why this service does not
@@ -10,119 +24,16 @@ import { waitsToBeMade } from './lost-creation.ts';
  */
 
 export interface Uncarried {
-  readonly type: 'Volume' | 'Snapshot';
+  readonly type: 'Volume' | 'Snapshot' | 'Group' | 'GroupSnapshot';
   readonly id: string;
   readonly status: string;
   /** Its last change. */
   readonly since: Timestamp | null;
+  readonly settledBy: Explanation['settledBy'];
   readonly reason: string;
   /** What settles it. */
   readonly command: string;
 }
-
-interface Explanation {
-  readonly reason: string;
-  /** `ID` stands for the row's. */
-  readonly command: string;
-}
-
-const takenUp: Explanation = {
-  reason: 'its request was lost; the next look of a running replica takes it up',
-  command: 'cinder-volume-aa requests list   # again in a minute; cinder-volume-aa service list shows whether one runs',
-};
-
-const ofNova = (what: string): Explanation => ({
-  reason: `${what} belongs to the API and to Nova, which may still be at it`,
-  command:
-    'openstack volume show ID; if no server has it or wants it: openstack volume set --state available --detached ID',
-});
-
-/** Of a volume whose data a lost request cannot have harmed. */
-const backToAvailable = 'openstack volume set --state available ID';
-
-const VOLUMES: Readonly<Record<string, Explanation>> = {
-  creating: {
-    reason: 'its row does not say what it is made from: an image, a backup that is restored, and nothing look the same',
-    command: 'openstack volume set --state error ID && openstack volume delete ID',
-  },
-  deleting: takenUp,
-  downloading: {
-    reason: 'which image it was to get, only the lost request said',
-    command: 'openstack volume set --state error ID && openstack volume delete ID',
-  },
-  uploading: {
-    reason: 'which image it was copied to, only the lost request said',
-    command: `${backToAvailable}; then delete the image that stays queued or saving`,
-  },
-  extending: {
-    reason: 'its new size and the reservation of its quota stood in the lost request only',
-    command: `${backToAvailable}; then openstack volume set --size GIB ID once more`,
-  },
-  retyping: {
-    reason: 'its new type, host and reservations stood in the lost request only',
-    command: `${backToAvailable}; then openstack volume set --type TYPE ID once more`,
-  },
-  reverting: {
-    reason:
-      'the snapshot that it was to go back to stood in the lost request only; its data may be old, new or between',
-    command: 'openstack volume set --state available ID; then revert it once more',
-  },
-  managing: {
-    reason: 'which file it was to take in, only the lost request said',
-    command: 'openstack volume set --state error_managing ID && openstack volume delete ID   # unmanages it',
-  },
-  unmanaging: {
-    reason: 'a lost unmanage looks like one that cinder-api has not sent yet',
-    command: 'openstack volume set --state available ID; then openstack volume delete --remote ID once more',
-  },
-  error_managing_deleting: {
-    reason: 'a lost deletion of a volume that was never taken in whole',
-    command: 'openstack volume set --state error_managing ID && openstack volume delete ID',
-  },
-  'backing-up': {
-    reason: "the backup is cinder-backup's, which settles it when it starts again",
-    command: 'openstack volume backup list --volume ID; if none is creating: cinder reset-state --state available ID',
-  },
-  'restoring-backup': {
-    reason: "the restore is cinder-backup's, which settles it when it starts again",
-    command: 'openstack volume backup list; if none is restoring: openstack volume set --state error ID',
-  },
-  attaching: ofNova('an attachment'),
-  detaching: ofNova('a detachment'),
-  reserved: ofNova('a reservation'),
-  maintenance: {
-    reason: 'an online migration or a retype with migration has it',
-    command: 'cinder-volume-aa requests list; if nothing migrates it: cinder reset-state --reset-migration-status ID',
-  },
-};
-
-const SNAPSHOTS: Readonly<Record<string, Explanation>> = {
-  creating: takenUp,
-  deleting: takenUp,
-  unmanaging: {
-    reason: 'a lost unmanage looks like one that cinder-api has not sent yet',
-    command: 'openstack volume snapshot set --state available ID; then unmanage it once more',
-  },
-  updating: {
-    reason: 'Nova was asked for its part of the snapshot, and may still be at it',
-    command: 'openstack volume snapshot set --state error ID && openstack volume snapshot delete ID',
-  },
-  'backing-up': {
-    reason: "the backup is cinder-backup's, which settles it when it starts again",
-    command: 'openstack volume backup list; if none is creating: openstack volume snapshot set --state available ID',
-  },
-  restoring: {
-    reason: 'a volume is reverted to it or restored from it',
-    command: 'openstack volume snapshot set --state available ID, once the volume is settled',
-  },
-};
-
-/** A snapshot that is `creating` all the same. */
-const notTakenIn: Explanation = {
-  reason: 'which snapshot it was to take in, only the lost request said',
-  command:
-    'openstack volume snapshot set --state error ID && openstack volume snapshot delete ID   # touches nothing else',
-};
 
 export interface UncarriedLook {
   /** `host@backend` or `cluster@backend`. */
@@ -133,22 +44,34 @@ export interface UncarriedLook {
   readonly olderThanMs: number;
 }
 
+type Looked = Pick<Repositories, 'volumes' | 'snapshots' | 'workers' | 'groups' | 'groupSnapshots'>;
+
 /** What waits on this backend and is carried by nobody. */
-export async function findUncarried(
-  db: Pick<Repositories, 'volumes' | 'snapshots' | 'workers'>,
-  look: UncarriedLook,
-): Promise<readonly Uncarried[]> {
+export async function findUncarried(db: Looked, look: UncarriedLook): Promise<readonly Uncarried[]> {
   const { backend, olderThanMs } = look;
   const waiting = (statuses: object) => ({ backend, olderThanMs, statuses: Object.keys(statuses) });
-  const volumes = await everyRow(pageSize, (page) => db.volumes.list({ ...waiting(VOLUMES), ...page }));
-  const snapshots = await everyRow(pageSize, (page) => db.snapshots.list({ ...waiting(SNAPSHOTS), ...page }));
-  const isLeft = (type: Uncarried['type'], { id }: { readonly id: string }): boolean =>
-    !look.carried.has(`${type} ${id}`);
-  const left = snapshots.filter((row) => isLeft('Snapshot', row));
-  return [
-    ...volumes.filter((row) => isLeft('Volume', row)).map((row) => told('Volume', row, ofVolume(row))),
-    ...(await Promise.all(left.map(async (row) => told('Snapshot', row, await ofSnapshot(db, row))))),
+  const read = <Row extends { readonly id: string }>(
+    list: (filter: VolumeFilter) => Promise<readonly Row[]>,
+    filter: Omit<VolumeFilter, 'limit' | 'after'>,
+  ): Promise<readonly Row[]> => everyRow(pageSize, (page) => list({ ...filter, ...page }));
+
+  const volumes = await read((filter) => db.volumes.list(filter), waiting(VOLUMES));
+  const moving = await read((filter) => db.volumes.list(filter), { backend, olderThanMs, isMigrating: true });
+  const snapshots = await read((filter) => db.snapshots.list(filter), waiting(SNAPSHOTS));
+  const groups = await read((filter) => db.groups.list(filter), waiting(GROUPS));
+  const groupSnapshots = await read((filter) => db.groupSnapshots.list(filter), waiting(GROUP_SNAPSHOTS));
+
+  const known = new Set(volumes.map(({ id }) => id));
+  const found = [
+    ...[...volumes, ...moving.filter(({ id }) => !known.has(id))].map((row) => told('Volume', row, ofVolume(row))),
+    ...(await Promise.all(snapshots.map(async (row) => told('Snapshot', row, await ofSnapshot(db, row))))),
+    ...groups.map((row) => told('Group', row, GROUPS[row.status ?? ''] ?? takenUp)),
+    ...groupSnapshots.map((row) => told('GroupSnapshot', row, GROUP_SNAPSHOTS[row.status ?? ''] ?? takenUp)),
   ];
+  const targets = new Map([...volumes, ...moving].map((row) => [row.id, migratedFrom(row)]));
+  return found.filter(
+    ({ type, id }) => !look.carried.has(`${type} ${id}`) && !look.carried.has(`Volume ${targets.get(id) ?? ''}`),
+  );
 }
 
 async function ofSnapshot(db: Pick<Repositories, 'workers'>, row: Snapshot): Promise<Explanation> {
@@ -157,15 +80,28 @@ async function ofSnapshot(db: Pick<Repositories, 'workers'>, row: Snapshot): Pro
 }
 
 function ofVolume(row: Volume): Explanation {
-  const { status, snapshot_id, source_volid } = row;
+  const { status, snapshot_id, source_volid, migration_status } = row;
+  const source = migratedFrom(row);
+  if (source !== null && status !== 'deleting') return ofTarget(source);
   if (status === 'creating' && (snapshot_id !== null || source_volid !== null)) return takenUp;
-  return VOLUMES[status ?? ''] ?? takenUp;
+  const isMoving = MIGRATING.some((word) => word === migration_status);
+  return VOLUMES[status ?? ''] ?? (isMoving ? migrates : takenUp);
 }
 
-function told(type: Uncarried['type'], row: Volume | Snapshot, { reason, command }: Explanation): Uncarried {
+function ofTarget(source: string): Explanation {
+  const named = (text: string): string => text.replaceAll('SOURCE', source);
+  return { ...migrationTarget, reason: named(migrationTarget.reason), command: named(migrationTarget.command) };
+}
+
+function told(
+  type: Uncarried['type'],
+  row: Volume | Snapshot | Group | GroupSnapshot,
+  explanation: Explanation,
+): Uncarried {
   const { id, status, updated_at, created_at } = row;
+  const { command, ...why } = explanation;
   const since = updated_at ?? created_at;
-  return { type, id, status: status ?? '', since, reason, command: command.replaceAll(/\bID\b/g, id) };
+  return { type, id, status: status ?? '', since, ...why, command: command.replaceAll(/\bID\b/g, id) };
 }
 
 const pageSize = 200;

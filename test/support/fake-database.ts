@@ -183,8 +183,6 @@ function repositories(run: Run): Repositories {
     backups: missing('backups'),
     glanceMetadata: missing('glanceMetadata'),
     imageCache: missing('imageCache'),
-    groups: missing('groups'),
-    groupSnapshots: missing('groupSnapshots'),
     quotas: missing('quotas'),
     messages: missing('messages'),
     services: missing('services'),
@@ -330,7 +328,7 @@ function custody(run: Run): CustodyRepositories {
   };
 }
 
-function resources(run: Run): Pick<Repositories, 'volumes' | 'snapshots' | 'workers'> {
+function resources(run: Run): Pick<Repositories, 'volumes' | 'snapshots' | 'workers' | 'groups' | 'groupSnapshots'> {
   const volumes: Partial<Repositories['volumes']> = {
     get: (id) => run('volumes.get', (tables) => tables.volumes.get(id) ?? null),
     create: (row) => run('volumes.create', (tables) => void tables.volumes.set(row.id, row as Volume)),
@@ -350,13 +348,20 @@ function resources(run: Run): Pick<Repositories, 'volumes' | 'snapshots' | 'work
     list: (filter) => run('snapshots.list', (tables) => page([...tables.snapshots.values()], filter)),
   };
   const workers: Partial<Repositories['workers']> = {
-    has: (_type, id) => run('workers.has', (tables) => tables.workers.has(id)),
+    find: (resource_type, resource_id) =>
+      run('workers.find', ({ workers: rows }) => {
+        const status = rows.get(resource_id);
+        if (status === undefined) return null;
+        return { id: 1, resource_type, resource_id, status, service_id: null, updated_at: '', race_preventer: 0 };
+      }),
     drop: (_type, id) => run('workers.drop', (tables) => void tables.workers.delete(id)),
   };
   return {
     volumes: missing('volumes', volumes),
     snapshots: missing('snapshots', snapshots),
     workers: missing('workers', workers),
+    groups: missing<Repositories['groups']>('groups', { list: () => Promise.resolve([]) }),
+    groupSnapshots: missing<Repositories['groupSnapshots']>('groupSnapshots', { list: () => Promise.resolve([]) }),
   };
 }
 
@@ -364,11 +369,16 @@ function resources(run: Run): Pick<Repositories, 'volumes' | 'snapshots' | 'work
 function page<R extends { id: string; status: string | null }>(rows: readonly R[], filter: VolumeFilter): R[] {
   return rows
     .filter((row) => filter.statuses === undefined || filter.statuses.includes(row.status ?? ''))
+    .filter((row) => filter.isMigrating !== true || isMigrating(row))
     .filter((row) => filter.olderThanMs === undefined || ageMs(row) >= filter.olderThanMs)
     .filter((row) => filter.backend === undefined || !('host' in row) || String(row.host).startsWith(filter.backend))
     .filter((row) => filter.after === undefined || row.id > filter.after)
     .sort((a, b) => (a.id < b.id ? -1 : 1))
     .slice(0, filter.limit);
+}
+
+function isMigrating(row: object): boolean {
+  return 'migration_status' in row && /^(starting|migrating|completing|target:)/.test(String(row.migration_status));
 }
 
 function ageMs(row: object): number {

@@ -1,11 +1,13 @@
 import type { Group, GroupSnapshot } from '../../domain/rows.ts';
-import type { Changes, Expected } from './resources.ts';
+import type { Changes, Expected, VolumeFilter } from './resources.ts';
 
 /** Generic volume groups and their snapshots. Every update sets `updated_at` by the database's clock. */
 export interface GroupRepositories {
   readonly groups: GroupRepository;
   readonly groupSnapshots: GroupSnapshotRepository;
 }
+
+type GroupFilter = Omit<VolumeFilter, 'isMigrating'>;
 
 export interface GroupRepository {
   /** Null: no such row, or deleted. */
@@ -18,6 +20,8 @@ export interface GroupRepository {
   destroy(id: string): Promise<number>;
   /** The not-deleted volumes of the group. */
   volumeIds(id: string): Promise<readonly string[]>;
+  /** Not-deleted groups of a backend, as volumes are listed. */
+  list(filter: GroupFilter): Promise<readonly Group[]>;
   /** The name of a group type, deleted ones included; null: there is none of this id. */
   typeName(groupTypeId: string): Promise<string | null>;
 }
@@ -30,4 +34,6 @@ export interface GroupSnapshotRepository {
   destroy(id: string): Promise<number>;
   /** The not-deleted snapshots of the group snapshot. */
   snapshotIds(id: string): Promise<readonly string[]>;
+  /** The backend is the group's. */
+  list(filter: GroupFilter): Promise<readonly GroupSnapshot[]>;
 }

@@ -61,6 +61,8 @@ export interface VolumeRepository {
 export interface VolumeFilter {
   readonly backend?: string;
   readonly statuses?: readonly string[];
+  /** Volumes that go to another place, and those that they go to. */
+  readonly isMigrating?: true;
   readonly olderThanMs?: number;
   readonly after?: string;
   readonly limit: number;
@@ -177,11 +179,10 @@ export interface WorkerRepository {
   create(resourceType: string, resourceId: string, status: string): Promise<void>;
   drop(resourceType: string, resourceId: string): Promise<void>;
   setStatus(resourceType: string, resourceId: string, status: string): Promise<void>;
-  has(resourceType: string, resourceId: string): Promise<boolean>;
+  find(resourceType: string, resourceId: string): Promise<WorkerRow | null>;
   ofService(serviceId: number): Promise<readonly WorkerRow[]>;
-  countOf(serviceIds: readonly number[]): Promise<number>;
-  /** Makes them another service's, as if that one had begun the work. */
-  hand(from: readonly number[], to: number): Promise<void>;
+  /** Makes the rows of these ids another service's, as if that one had begun the work. */
+  hand(ids: readonly number[], to: number): Promise<void>;
   /** Removes the row unless somebody has written it since it was read. */
   dropStale(row: WorkerRow): Promise<void>;
 }

@@ -14,7 +14,7 @@ export function ofBackend(backend: string, columns: readonly string[] = ['v.host
 }
 
 /**
- * The filter as ` and …`, with order and limit, for the rows `row` (an alias; its volume's alias is `v`). A row's age
+ * The filter as ` and …`, with order and limit, for the rows `row` (an alias; `v` is that of its volume or group). A row's age
  * counts from its last change.
  */
 export function filtered(row: 'v' | 's', filter: VolumeFilter, { ago, anyOf }: Dialect): Condition {
@@ -22,6 +22,10 @@ export function filtered(row: 'v' | 's', filter: VolumeFilter, { ago, anyOf }: D
   if (filter.backend !== undefined) parts.push(ofBackend(filter.backend));
   if (filter.statuses !== undefined) {
     parts.push({ sql: anyOf(`${row}.status`), bindings: [filter.statuses] });
+  }
+  if (filter.isMigrating === true) {
+    const words = ['starting', 'migrating', 'completing'];
+    parts.push({ sql: `(${anyOf('v.migration_status')} or v.migration_status like 'target:%')`, bindings: [words] });
   }
   if (filter.olderThanMs !== undefined) {
     parts.push({ sql: `coalesce(${row}.updated_at, ${row}.created_at) < ${ago}`, bindings: [filter.olderThanMs] });

@@ -1,8 +1,9 @@
 import type { GroupSnapshot } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
 import type { GroupSnapshotRepository } from '../ports/groups.ts';
-import { now, type Changes, type Expected } from '../ports/resources.ts';
+import { now, type Changes, type Expected, type VolumeFilter } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
+import { filtered } from './backend-filter.ts';
 
 export class GroupSnapshots implements GroupSnapshotRepository {
   readonly #session: Session;
@@ -42,5 +43,13 @@ export class GroupSnapshots implements GroupSnapshotRepository {
       [id],
     );
     return rows.map((row) => row.id);
+  }
+
+  list(filter: VolumeFilter): Promise<readonly GroupSnapshot[]> {
+    const { sql, bindings } = filtered('s', filter, this.#session.dialect);
+    return this.#session.read<GroupSnapshot>(
+      `select s.* from group_snapshots s join "groups" v on v.id = s.group_id where s.deleted = false${sql}`,
+      bindings,
+    );
   }
 }

@@ -1,8 +1,9 @@
 import type { Group } from '../../domain/rows.ts';
 import { compareAndSet, insertRow } from '../compare-and-set.ts';
 import type { GroupRepository } from '../ports/groups.ts';
-import { now, type Changes, type Expected } from '../ports/resources.ts';
+import { now, type Changes, type Expected, type VolumeFilter } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
+import { filtered } from './backend-filter.ts';
 
 export class Groups implements GroupRepository {
   readonly #session: Session;
@@ -52,6 +53,11 @@ export class Groups implements GroupRepository {
       [id],
     );
     return rows.map((row) => row.id);
+  }
+
+  list(filter: VolumeFilter): Promise<readonly Group[]> {
+    const { sql, bindings } = filtered('v', filter, this.#session.dialect);
+    return this.#session.read<Group>(`select v.* from "groups" v where v.deleted = false${sql}`, bindings);
   }
 
   async typeName(groupTypeId: string): Promise<string | null> {

@@ -2,6 +2,8 @@ import type { WorkedOn, WorkerClaim } from '../ports/custody.ts';
 import type { WorkerRepository, WorkerRow } from '../ports/resources.ts';
 import type { Session } from '../session.ts';
 
+const select = 'select id, resource_type, resource_id, status, service_id, updated_at, race_preventer from workers';
+
 /** Upstream's table of who works on what; its protocol compares `race_preventer` and `updated_at`. */
 export class Workers implements WorkerRepository {
   readonly #session: Session;
@@ -26,41 +28,30 @@ export class Workers implements WorkerRepository {
     );
   }
 
-  async has(resourceType: string, resourceId: string): Promise<boolean> {
-    const rows = await this.#session.read('select 1 from workers where resource_type = ? and resource_id = ?', [
+  async find(resourceType: string, resourceId: string): Promise<WorkerRow | null> {
+    const rows = await this.#session.read<WorkerRow>(`${select} where resource_type = ? and resource_id = ?`, [
       resourceType,
       resourceId,
     ]);
-    return rows.length > 0;
+    return rows[0] ?? null;
   }
 
   async dropStale({ id, race_preventer }: WorkerRow): Promise<void> {
     await this.#session.write('delete from workers where id = ? and race_preventer = ?', [id, race_preventer]);
   }
 
-  async countOf(serviceIds: readonly number[]): Promise<number> {
-    let count = 0;
-    for (const id of serviceIds) count += (await this.ofService(id)).length;
-    return count;
+  ofService(serviceId: number): Promise<readonly WorkerRow[]> {
+    return this.#session.read<WorkerRow>(`${select} where service_id = ? order by id`, [serviceId]);
   }
 
-  async hand(from: readonly number[], to: number): Promise<void> {
+  async hand(ids: readonly number[], to: number): Promise<void> {
     const { now } = this.#session.dialect;
-    for (const id of from) {
+    for (const id of ids) {
       await this.#session.write(
-        `update workers set service_id = ?, race_preventer = race_preventer + 1, updated_at = ${now}
-         where service_id = ?`,
+        `update workers set service_id = ?, race_preventer = race_preventer + 1, updated_at = ${now} where id = ?`,
         [to, id],
       );
     }
-  }
-
-  ofService(serviceId: number): Promise<readonly WorkerRow[]> {
-    return this.#session.read<WorkerRow>(
-      `select id, resource_type, resource_id, status, service_id, updated_at, race_preventer
-       from workers where service_id = ? order by id`,
-      [serviceId],
-    );
   }
 }
 

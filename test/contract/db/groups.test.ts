@@ -101,6 +101,24 @@ describe.each(engines)('on %s', (engine) => {
     });
   });
 
+  describe('what waits', () => {
+    it('is listed by backend and status: groups, their snapshots, and volumes that migrate', async () => {
+      const [group, elsewhere, shot, volume] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+      const place = { host: 'h@waits#p', status: 'deleting' };
+      await fixture.db.groups.create({ id: group, ...place });
+      await fixture.db.groups.create({ id: elsewhere, ...place, host: 'h@other#p' });
+      await fixture.db.groupSnapshots.create({ id: shot, group_id: group, status: 'creating' });
+      await fixture.db.volumes.create({ id: volume, ...place, migration_status: 'target:x' });
+      await fixture.db.volumes.create({ id: randomUUID(), ...place, migration_status: 'success' });
+      const of = { backend: 'h@waits', limit: 10 };
+      expect(await fixture.db.groups.list({ ...of, statuses: ['deleting'] })).toMatchObject([{ id: group }]);
+      expect(await fixture.db.groups.list({ ...of, statuses: ['creating'] })).toEqual([]);
+      expect(await fixture.db.groups.list({ ...of, olderThanMs: 60_000 })).toEqual([]);
+      expect(await fixture.db.groupSnapshots.list({ ...of, statuses: ['creating'] })).toMatchObject([{ id: shot }]);
+      expect(await fixture.db.volumes.list({ ...of, isMigrating: true })).toMatchObject([{ id: volume }]);
+    });
+  });
+
   describe('the rows of services', () => {
     it('and of clusters take the same changes; only what is given changes', async () => {
       const registration = {
@@ -137,8 +155,8 @@ describe.each(engines)('on %s', (engine) => {
       const id = randomUUID();
       await fixture.db.workers.create('Volume', id, 'creating');
       await fixture.sql('update workers set service_id = ?', [service.id]);
-      expect(await fixture.db.workers.has('Volume', id)).toBe(true);
-      expect(await fixture.db.workers.has('Snapshot', id)).toBe(false);
+      expect(await fixture.db.workers.find('Volume', id)).toMatchObject({ resource_id: id });
+      expect(await fixture.db.workers.find('Snapshot', id)).toBeNull();
       const read = one(await fixture.db.workers.ofService(service.id));
       await fixture.db.workers.setStatus('Volume', id, 'downloading');
       await fixture.db.workers.dropStale(read);

@@ -6,7 +6,7 @@ import { runCommand } from '../../../src/cli/program.ts';
 import { queueDepths } from '../../../src/rpc/rabbit/queue-depths.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
-import { newEntry, startFixture, type Fixture } from '../../contract/db/fixture.ts';
+import { engines, newEntry, startFixture, type Fixture } from '../../contract/db/fixture.ts';
 import { defaultRabbitOptions } from '../../contract/transport/rabbit-defaults.ts';
 import { sharedRabbit } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
@@ -17,7 +17,7 @@ interface Ran {
   readonly said: string;
 }
 
-describe('adopt', () => {
+describe.each(engines)('adopt on %s', (engine) => {
   let fixture: Fixture;
   let dir: string;
   let conf: string;
@@ -25,7 +25,7 @@ describe('adopt', () => {
   const [first, second, elsewhere] = [randomUUID(), randomUUID(), randomUUID()];
 
   beforeEach(async () => {
-    fixture = await startFixture('postgres');
+    fixture = await startFixture(engine);
     dir = await makeTempDir();
     conf = join(dir, 'cinder.conf');
     await writeFile(conf, confText({ databaseUrl: fixture.url, transportUrl: `hub://${join(dir, 'hub.sock')}` }));
@@ -35,8 +35,7 @@ describe('adopt', () => {
       await fixture.db.volumes.create({ id, host: 'old@nfs#nfs', status: 'available', service_uuid: python.uuid });
     }
     await fixture.db.volumes.create({ id: elsewhere, host: 'older@nfs#nfs', status: 'available' });
-    await fixture.db.workers.create('Volume', second, 'deleting');
-    await fixture.sql('update workers set service_id = $1 where resource_id = $2', [python.id, second]);
+    await worker('Volume', second, 'deleting', python.id);
   });
 
   afterEach(async () => {
@@ -59,11 +58,27 @@ describe('adopt', () => {
   }
 
   /** As of a service that was stopped an hour ago. */
-  const silence = (host: string) =>
-    fixture.sql(`update services set updated_at = created_at - interval '1 hour' where host = $1`, [host]);
+  const silence = async (host: string): Promise<void> => {
+    await fixture.sql('update services set updated_at = created_at where host = ?', [host]);
+    await fixture.backdate('services', 'updated_at', 3600, `host = '${host}'`);
+  };
 
   const volumes = () =>
     fixture.sql('select id, host, cluster_name, service_uuid from volumes order by host, cluster_name, id');
+
+  const ownTables = () =>
+    fixture.sql(
+      `select table_name from information_schema.tables
+       where table_schema in ('public', ${engine === 'mariadb' ? 'database()' : "'public'"}) and table_name like 'aa!_%' escape '!'`,
+    );
+
+  const worker = async (type: string, id: string, status: string, serviceId: number | null): Promise<void> => {
+    await fixture.db.workers.create(type, id, status);
+    await fixture.sql('update workers set service_id = ? where resource_id = ?', [serviceId, id]);
+  };
+
+  const workerOf = async (id: string) =>
+    (await fixture.sql('select service_id, status from workers where resource_id = ?', [id]))[0];
 
   it('says what would change, and what hinders it, and changes nothing', async () => {
     const before = await volumes();
@@ -95,12 +110,8 @@ describe('adopt', () => {
     ]);
 
     const member = await register('a@nfs', 'c@nfs');
-    await fixture.sql('update volumes set host = $1, service_uuid = $2 where id = $3', [
-      'a@nfs#nfs',
-      member.uuid,
-      first,
-    ]);
-    await fixture.sql('update workers set service_id = $1 where resource_id = $2', [member.id, second]);
+    await fixture.sql('update volumes set host = ?, service_uuid = ? where id = ?', ['a@nfs#nfs', member.uuid, first]);
+    await worker('Volume', second, 'deleting', member.id);
     await fixture.db.journal.receive([newEntry({ backend: 'c@nfs' })], 'gone');
     const refused = await adopt('--back', '--to', 'old');
     expect(refused).toMatchObject({ code: 1 });
@@ -111,14 +122,98 @@ describe('adopt', () => {
     expect(back).toMatchObject({ code: 0 });
     expect(back.said).toContain('services removed a@nfs (cinder-volume)');
     expect(await volumes()).toEqual(before);
-    expect(await fixture.sql('select service_id from workers where resource_id = $1', [second])).toEqual([
-      { service_id: String(python.id) },
-    ]);
+    expect(await workerOf(second)).toMatchObject({ service_id: String(python.id) });
     expect((await fixture.db.services.list()).map(({ host, cluster_name }) => [host, cluster_name])).toEqual([
       ['old@nfs', null],
     ]);
     expect(await fixture.db.clusters.get('c@nfs', 'cinder-volume')).toBeNull();
-    expect(await fixture.sql(`select tablename from pg_tables where tablename like 'aa!_%' escape '!'`)).toEqual([]);
+    expect(await ownTables()).toEqual([]);
+    const again = await adopt('--back', '--to', 'old');
+    expect(again).toMatchObject({ code: 1, said: expect.stringContaining('cinder-volume-aa db sync') as string });
+  });
+
+  it('makes what the host had begun requests of the cluster, once, and says what waits for a replica', async () => {
+    const [making, snapshot] = [randomUUID(), randomUUID()];
+    await fixture.db.volumes.create({ id: making, host: 'old@nfs#nfs', status: 'creating' });
+    await worker('Volume', making, 'creating', python.id);
+    await fixture.db.snapshots.create({ id: snapshot, volume_id: first, status: 'deleting' });
+    const told = (await adopt('--from', 'old', '--dry-run')).said;
+    expect(told).toContain(`Volume ${making} creating`);
+    expect(told).toMatch(new RegExp(`Snapshot ${snapshot} is deleting since .* a running replica takes it up`));
+    expect(await fixture.db.journal.unfinished(['c@nfs'], 10)).toEqual([]);
+    for (const _ of [1, 2]) expect(await adopt('--from', 'old')).toMatchObject({ code: 0 });
+    expect(await fixture.db.journal.unfinished(['c@nfs'], 10)).toMatchObject([
+      { method: 'create_volume', resourceId: making, origin: 'peer' },
+    ]);
+    // A row of `workers` whose work is over goes, as at a start of Python's.
+    expect(await workerOf(second)).toBeUndefined();
+  });
+
+  it('does not go back while rows wait that neither Python nor anybody else would settle, and names them', async () => {
+    await adopt('--from', 'old');
+    const cluster_name = 'c@nfs#nfs';
+    const host = 'a@nfs#nfs';
+    const ids = Object.fromEntries(
+      ['gone', 'longer', 'moving', 'target', 'snapshot', 'group', 'groupSnapshot'].map((name) => [name, randomUUID()]),
+    ) as Record<'gone' | 'longer' | 'moving' | 'target' | 'snapshot' | 'group' | 'groupSnapshot', string>;
+    const volume = (id: string, more: object) => fixture.db.volumes.create({ id, host, cluster_name, ...more });
+    await volume(ids.gone, { status: 'deleting' });
+    await volume(ids.longer, { status: 'extending' });
+    await volume(ids.moving, { status: 'available', migration_status: 'migrating' });
+    await volume(ids.target, { status: 'creating', migration_status: `target:${ids.moving}` });
+    await fixture.db.snapshots.create({ id: ids.snapshot, volume_id: first, status: 'deleting' });
+    await fixture.db.groups.create({ id: ids.group, host, cluster_name, status: 'deleting' });
+    await fixture.db.groupSnapshots.create({ id: ids.groupSnapshot, group_id: ids.group, status: 'creating' });
+    const before = await volumes();
+    const dry = await adopt('--back', '--to', 'old', '--dry-run');
+    expect(dry.code).toBe(3);
+    for (const id of Object.values(ids)) expect(dry.said).toMatch(new RegExp(`not now: [A-Za-z]+ ${id} is `));
+    expect(dry.said).toMatch(new RegExp(`${ids.gone} is deleting since .* a running replica takes it up`));
+    expect(dry.said).toContain(`openstack volume set --state available ${ids.longer}`);
+    expect(dry.said).toContain(`once ${ids.moving} is settled`);
+    expect(dry.said).toContain(`group-reset-state --state error ${ids.group}`);
+    expect(await adopt('--back', '--to', 'old')).toMatchObject({ code: 1 });
+    expect(await volumes()).toEqual(before);
+
+    await fixture.sql(`update volumes set status = 'available', migration_status = null where deleted = false`);
+    await fixture.sql(`update snapshots set status = 'error'`);
+    await fixture.sql(`update "groups" set status = 'available'`);
+    await fixture.sql(`update group_snapshots set status = 'available'`);
+    expect(await adopt('--back', '--to', 'old')).toMatchObject({ code: 0 });
+  });
+
+  it('leaves to Python what only its start settles, whoever had begun it, and to others what is theirs', async () => {
+    await adopt('--from', 'old');
+    const [lost, theirs, attaching, odd] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
+    const volume = (id: string, status: string) =>
+      fixture.db.volumes.create({ id, host: 'a@nfs#nfs', cluster_name: 'c@nfs#nfs', status });
+    await volume(lost, 'creating');
+    await worker('Volume', lost, 'creating', null);
+    await volume(theirs, 'downloading');
+    await worker('Volume', theirs, 'downloading', python.id);
+    await volume(attaching, 'attaching');
+    await volume(odd, 'creating');
+    const refused = await adopt('--back', '--to', 'old', '--dry-run');
+    expect(refused).toMatchObject({ code: 3 });
+    // Nobody had received it, or it is none that Python cleans up.
+    expect(refused.said).toContain(`not now: Volume ${odd} is creating`);
+    expect(refused.said.match(/not now/g)).toHaveLength(1);
+
+    await fixture.sql(`update volumes set status = 'error' where id = ?`, [odd]);
+    const back = await adopt('--back', '--to', 'old');
+    expect(back).toMatchObject({ code: 0 });
+    expect(back.said).toContain('begun work       2;');
+    expect(back.said).toContain(`Volume ${lost} creating → error`);
+    expect(back.said).toMatch(new RegExp(`others wait      1;.*\n    Volume ${attaching} is attaching`));
+    for (const id of [lost, theirs]) expect(await workerOf(id)).toMatchObject({ service_id: String(python.id) });
+  });
+
+  it('hands begun work to nobody where the Python service has no row', async () => {
+    const member = await register('a@nfs', 'c@nfs');
+    await worker('Volume', first, 'creating', member.id);
+    const ran = await adopt('--back', '--to', 'nobody', '--dry-run');
+    expect(ran).toMatchObject({ code: 3 });
+    expect(ran.said).toContain('1 rows of begun work need a services row of nobody@nfs');
   });
 
   it('does not go back while a replica runs', async () => {

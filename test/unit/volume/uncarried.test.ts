@@ -39,4 +39,14 @@ describe('rows that nobody carries', () => {
     expect(found.get('s1')).toContain('takes it up');
     expect(found.get('unclear')).toContain('made from');
   });
+
+  it('say of a migration without a request how to end it, and nothing where one carries it', async () => {
+    world.volume('moves', { status: 'available', migration_status: 'migrating' });
+    world.volume('goal', { migration_status: 'target:moves' });
+    const found = new Map((await find()).map((row) => [row.id, row]));
+    expect([...found.keys()].sort()).toEqual(['goal', 'moves']);
+    expect(found.get('moves')).toMatchObject({ status: 'available', settledBy: 'operator' });
+    expect(found.get('goal')?.reason).toContain('moves');
+    expect(await find({ carried: new Set(['Volume moves']) })).toEqual([]);
+  });
 });
