@@ -1,7 +1,7 @@
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['dist/', 'dist-bench/', 'dist-chaos/', 'node_modules/', 'coverage/', '.cache/', 'test/data/'] },
+  { ignores: ['dist/', 'dist-*/', 'node_modules/', 'coverage/', '.cache/', 'test/data/'] },
   {
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],

@@ -39,7 +39,7 @@ async function bench(options: BenchOptions): Promise<void> {
       settings: await settingsOf(options, servers, loadBefore),
       starts,
       runs,
-      ratios: runs.length > 0 && sides.length === 2 ? ratiosOf(runs) : {},
+      ratios: runs.length > 0 && sides.length === 2 ? ratiosOf(runs, options.against ?? '') : {},
     };
     console.log(textOf(report));
     if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(report, null, 2)}\n`);
@@ -53,9 +53,10 @@ async function bench(options: BenchOptions): Promise<void> {
 }
 
 async function sidesOf(options: BenchOptions): Promise<Side[]> {
-  const { againstPython, only } = options;
+  const { against, only } = options;
   const ours = only === 'python' ? [] : [new OurSide(options)];
-  return againstPython && only !== 'ours' ? [...ours, await PythonSide.create(options)] : ours;
+  if (against === undefined || only === 'ours') return ours;
+  return [...ours, against === 'bare' ? new OurSide(options, 'bare') : await PythonSide.create(options)];
 }
 
 async function settingsOf(

@@ -14,8 +14,8 @@ export interface BenchOptions {
   readonly inFlight: number;
   /** Replicas of this program, in one cluster where there is more than one. */
   readonly replicas: number;
-  /** Whether the distribution's Python service is measured in turn with this program. */
-  readonly againstPython: boolean;
+  /** What is measured in turn with this program: the distribution's Python service, or this program without custody. */
+  readonly against: 'python' | 'bare' | undefined;
   /** Measure one side only, in the same settings. */
   readonly only: 'ours' | 'python' | undefined;
   readonly rounds: number;
@@ -46,6 +46,7 @@ export const benchUsage = `npm run bench -- [OPTIONS]
   --in-flight N              requests that are out at any time (64)
   --replicas N               replicas of this program (1)
   --against python           measure the distribution's cinder-volume in turn (as root; both with the NFS driver)
+  --against bare             measure this program without journal, fence and claims in turn: what custody costs
   --only ours|python         with --against python: measure one side, in the settings of both
   --user NAME                run the services as this account (as root), e.g. cinder: as deployers do
   --rounds N                 how often each side is measured (1)
@@ -87,18 +88,18 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
     },
   });
   if (values.help) return 'help';
-  const againstPython = values.against !== undefined && oneOf('--against', values.against, ['python']) === 'python';
+  const against = values.against === undefined ? undefined : oneOf('--against', values.against, ['python', 'bare']);
   return {
     count: whole('--count', values.count, 1),
     chain: whole('--chain', values.chain, 0),
     inFlight: whole('--in-flight', values['in-flight'], 1),
     replicas: whole('--replicas', values.replicas, 1),
-    againstPython,
+    against,
     only: values.only === undefined ? undefined : oneOf('--only', values.only, ['ours', 'python']),
     rounds: whole('--rounds', values.rounds, 1),
     user: values.user,
     locks: oneOf('--locks', values.locks, lockServices),
-    driver: driverOf(values.driver, againstPython),
+    driver: driverOf(values.driver, against === 'python'),
     threads: whole('--threads', values.threads, 1),
     volumesInDatabase: rowsOf(values['volumes-in-database'], values['start-only']),
     startOnly: values['start-only'],

@@ -8,8 +8,11 @@ import type { BenchOptions } from './options.ts';
 import type { RunContext, RunningService, Side } from './side.ts';
 
 const root = join(import.meta.dirname, '../..');
-/** As it is shipped: `npm run bench` builds it first. */
-const program = join(import.meta.dirname, '../../dist/src/main.js');
+/** Both are built by `npm run bench`: the program as it is shipped, and as it would be without custody (bare/). */
+const builds = {
+  'cinder-volume-aa': join(root, 'dist/src/main.js'),
+  bare: join(root, 'dist-bare/src/main.js'),
+} as const;
 const drivers = {
   folder: 'cinder_volume_aa.drivers.FolderDriver',
   nfs: 'cinder.volume.drivers.nfs.NfsDriver',
@@ -17,14 +20,15 @@ const drivers = {
 
 /** This program: one replica, or several in a cluster. */
 export class OurSide implements Side {
-  readonly name = 'cinder-volume-aa';
+  readonly name: keyof typeof builds;
   readonly version = versionOf(join(root, 'package.json'));
   readonly readyMeans = 'exec to the first 200 of /readyz, of the slowest replica';
   readonly rootRole = 'main';
   readonly #options: BenchOptions;
 
-  constructor(options: BenchOptions) {
+  constructor(options: BenchOptions, name: keyof typeof builds = 'cinder-volume-aa') {
     this.#options = options;
+    this.name = name;
   }
 
   get target() {
@@ -34,7 +38,7 @@ export class OurSide implements Side {
 
   async prepare(context: RunContext): Promise<void> {
     const file = await this.#configure(context, 'bench-1', 0);
-    await context.account.run([process.execPath, program, 'db', 'sync', '--config-file', file], context.dir);
+    await context.account.run([process.execPath, builds[this.name], 'db', 'sync', '--config-file', file], context.dir);
   }
 
   async start(context: RunContext): Promise<RunningService> {
@@ -58,7 +62,7 @@ export class OurSide implements Side {
     let readyMs = 0;
     const process = await startServerProcess({
       name: `${this.name} ${host}`,
-      argv: context.account.command([nodePath, ...flags, program, '--config-file', file]),
+      argv: context.account.command([nodePath, ...flags, builds[this.name], '--config-file', file]),
       cwd: context.dir,
       logFile: join(context.dir, `${host}.out`),
       ready: async () => {

@@ -1,6 +1,9 @@
 import type { OperationResult, RunResult } from './measure.ts';
 import type { StartResult } from './starts.ts';
 
+/** The side that all others are compared with. */
+const ourName = 'cinder-volume-aa';
+
 /** All that was measured, with what it was measured on. */
 export interface BenchReport {
   readonly date: string;
@@ -9,25 +12,26 @@ export interface BenchReport {
   /** Where only starts were measured; `runs` is empty then. */
   readonly starts: readonly StartResult[];
   readonly runs: readonly RunResult[];
-  /** By operation: this program's rate through Python's, medians of the rounds. */
+  /** By operation: this program's rate through the other side's, medians of the rounds. */
   readonly ratios: Readonly<Record<string, number>>;
 }
 
-/** Operations per second of this program through those of Python's, by operation, each the median of its runs. */
-export function ratiosOf(runs: readonly RunResult[]): Record<string, number> {
+/** Operations per second of this program through those of `other`, by operation, each the median of its runs. */
+export function ratiosOf(runs: readonly RunResult[], other: string): Record<string, number> {
   const rate = (side: string, operation: string): number => {
     const results = runs.filter((run) => run.side === side).flatMap((run) => run.operations);
     return median(results.filter((result) => result.operation === operation).map((result) => result.perSecond));
   };
   const names = new Set(runs.flatMap((run) => run.operations.map(nameOf)));
-  return Object.fromEntries([...names].map((name) => [name, rate('cinder-volume-aa', name) / rate('python', name)]));
+  return Object.fromEntries([...names].map((name) => [name, rate(ourName, name) / rate(other, name)]));
 }
 
 export function textOf(report: BenchReport): string {
   const settings = Object.entries(report.settings).map(([name, value]) => `  ${name}: ${value}`);
   const head = [`${report.date}, ${report.machine}`, ...settings];
-  const ratios = Object.entries(report.ratios).map(([name, ratio]) => [name, `${ratio.toFixed(1)}×`]);
-  const compared = ratios.length === 0 ? [] : ['', ...table(['operations per second', 'ours : python'], ratios)];
+  const ratios = Object.entries(report.ratios).map(([name, ratio]) => [name, `${ratio.toFixed(2)}×`]);
+  const other = report.runs.find(({ side }) => side !== ourName)?.side ?? '';
+  const compared = ratios.length === 0 ? [] : ['', ...table(['operations per second', `ours : ${other}`], ratios)];
   const starts = report.starts.length === 0 ? [] : ['', ...startsText(report.starts)];
   return [...head, ...starts, ...report.runs.flatMap((run) => ['', ...runText(run)]), ...compared].join('\n');
 }

@@ -70,7 +70,7 @@ function grant(capabilities) {
 }
 
 /** What a run of the tests does not need, and what would be large. */
-const leftBehind = ['.git', 'dist-bench', 'dist-chaos'];
+const leftBehind = ['.git', 'dist-bare', 'dist-bench', 'dist-chaos'];
 
 /**
  * Hands `work` a checkout and a node that the user can read, and returns what it returns: the given ones, or copies of

@@ -4,6 +4,7 @@
 // five hundred. Type errors are the type check's business.
 //   --out DIR      another folder than dist/
 //   --for-tests    also the modules that tests import built, whole and by their own names
+//   --bare         with the bench's custody that keeps nothing, for `npm run bench -- --against bare` alone
 // rolldown: Vite's own bundler, in the tree with the test runner already.
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -25,14 +26,24 @@ const forTests = ['coordination/create.ts', 'db/sync-database.ts', 'dev/embedded
 const bundled = ['@sinclair/typebox'];
 
 const { values } = parseArgs({
-  options: { out: { type: 'string', default: join(root, 'dist') }, 'for-tests': { type: 'boolean', default: false } },
+  options: {
+    out: { type: 'string', default: join(root, 'dist') },
+    'for-tests': { type: 'boolean', default: false },
+    bare: { type: 'boolean', default: false },
+  },
 });
 const files = [...entries, ...(values['for-tests'] ? forTests : [])];
 const input = Object.fromEntries(files.map((file) => [basename(file, '.ts'), join(root, 'src', file)]));
 const isPackage = (id) => /^[^./]/.test(id) && !bundled.some((name) => id === name || id.startsWith(`${name}/`));
 
+const bare = {
+  name: 'bare',
+  resolveId: (source) => (source.endsWith('/custody-of.ts') ? join(root, 'bench/bare/custody-of.ts') : null),
+};
+
 rmSync(values.out, { recursive: true, force: true });
-const bundle = await rolldown({ cwd: root, input, platform: 'node', external: isPackage, logLevel: 'warn' });
+const plugins = values.bare ? [bare] : [];
+const bundle = await rolldown({ cwd: root, input, plugins, platform: 'node', external: isPackage, logLevel: 'warn' });
 const names = { entryFileNames: '[name].js', chunkFileNames: 'part-[name]-[hash].js' };
 await bundle.write({ dir: join(values.out, 'src'), format: 'esm', sourcemap: true, ...names });
 await bundle.close();

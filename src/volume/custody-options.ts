@@ -51,8 +51,8 @@ export interface CustodyTimings {
 }
 
 export const defaultTimings: CustodyTimings = {
-  incarnationHeartbeatMs: 2_000,
-  presumedDeadAfterMs: 10_000,
+  incarnationHeartbeatMs: 1_000,
+  presumedDeadAfterMs: 4_000,
   takeoverIntervalMs: 500,
   reconcileIntervalMs: 60_000,
   reconcileOlderThanMs: 300_000,

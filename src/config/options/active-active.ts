@@ -6,11 +6,11 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
     check: (text) => (/^[a-z_][a-z0-9_]{0,62}$/.test(text) ? undefined : 'must be a lower-case SQL name'),
     help: "Database schema of our own tables (aa_*). Unset: beside Cinder's.",
   }),
-  incarnationHeartbeatMs: fractionalSeconds('incarnation_heartbeat', 2, {
+  incarnationHeartbeatMs: fractionalSeconds('incarnation_heartbeat', 1, {
     min: 0.1,
     help: 'Seconds between two heartbeats of this process in aa_incarnation.',
   }),
-  presumedDeadAfterMs: fractionalSeconds('presumed_dead_after', 10, {
+  presumedDeadAfterMs: fractionalSeconds('presumed_dead_after', 4, {
     min: 0.5,
     help: 'Seconds without such a heartbeat after which another replica takes a process for dead and its work over. Wrong presumptions do no harm: the locks come first.',
   }),

@@ -29,6 +29,7 @@ export interface LaneOptions {
   readonly dir: string;
   readonly program: string;
   readonly locks: LockService;
+  readonly times?: Times;
 }
 
 /** Two replicas, with a database, a virtual host and a share of their own, on which one cell after the other is run. */
@@ -76,13 +77,15 @@ export class Lane {
     this.#rows = parts.rows;
   }
 
-  static async start(servers: Servers, { name, dir, program, locks }: LaneOptions): Promise<Lane> {
+  static async start(servers: Servers, options: LaneOptions): Promise<Lane> {
+    const { dir } = options;
     const armed = join(dir, 'armed');
     await mkdir(armed, { recursive: true });
     const images = await ImageServer.start(dir);
     const leavingShare = join(dir, 'leaving');
     const more = { leavingShare, imagesUrl: images.url };
-    const site = await Site.make(servers, { name: `matrix_${name}`, dir, program, locks, qcow2: false, times, more });
+    const name = `matrix_${options.name}`;
+    const site = await Site.make(servers, { times, ...options, name, qcow2: false, more });
     const slots = await Promise.all(['r1', 'r2'].map((host) => site.slot(host)));
     const config = await site.driverConfig();
     await Promise.all(slots.map((slot) => slot.start(`@${join(armed, 'point')}`)));
@@ -133,8 +136,8 @@ export class Lane {
   }
 
   /** Past the repositories, for rows that only the API and others make. */
-  async sql(text: string, values: readonly unknown[]): Promise<void> {
-    await this.#rows.query(text, [...values]);
+  async sql<R extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<readonly R[]> {
+    return (await this.#rows.query<R>(text, [...values])).rows;
   }
 
   /** @param to where it lies; by default on the first backend */

@@ -101,7 +101,11 @@ export function scenarioOf(operation: string): Scenario {
 }
 
 /** In order, so many at a time. */
-async function inLanes<T, R>(count: number, items: readonly T[], work: (item: T) => Promise<R>): Promise<readonly R[]> {
+export async function inLanes<T, R>(
+  count: number,
+  items: readonly T[],
+  work: (item: T) => Promise<R>,
+): Promise<readonly R[]> {
   const results: R[] = [];
   const waiting = [...items.entries()];
   const lane = async (): Promise<void> => {

@@ -88,7 +88,8 @@ async function dieFirst(lane: Lane, prepared: Prepared, arm: () => Promise<void>
   await lane.revive(owner);
 }
 
-async function untilStopped(lane: Lane, prepared: Prepared): Promise<ReplicaSlot | undefined> {
+/** Who has come to the step that was armed; undefined: the work ended without it. */
+export async function untilStopped(lane: Lane, prepared: Prepared): Promise<ReplicaSlot | undefined> {
   const deadline = performance.now() + stopsWithinMs;
   let doneSince: number | undefined;
   while (performance.now() < deadline) {
@@ -148,7 +149,7 @@ async function judge(lane: Lane, prepared: Prepared, since: number): Promise<rea
 }
 
 /** What the cell made goes by the service's own hand. */
-async function clear(lane: Lane): Promise<void> {
+export async function clear(lane: Lane): Promise<void> {
   const { db, requests } = lane.drive;
   for (const { id } of await lane.drive.volumes()) {
     await db.volumes.update(id, { status: 'available', attach_status: 'detached', group_id: null });

@@ -277,6 +277,23 @@ describe('locks and slots', () => {
     expect(world.locks.held.size).toBe(0);
   });
 
+  it('stays under its locks when the row, read under the claim, names fewer', async () => {
+    world.volume('v1');
+    let looks = 0;
+    const operation = fill(world, 'r', {
+      locks: (args) => {
+        const own = locksOf(volumeId(args));
+        return Promise.resolve(++looks === 1 ? [...locksOf('other'), ...own] : own);
+      },
+    });
+    const replica = await world.replica({ operations: [operation] });
+    await replica.receive('v1', 'm1');
+    await eventually(() => atRest());
+    expect(world.made).toHaveLength(1);
+    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
+    expect(world.locks.held.size).toBe(0);
+  });
+
   it('ends an entry that has nothing left to do', async () => {
     world.volume('v1', { status: 'available' });
     const replica = await world.replica();
