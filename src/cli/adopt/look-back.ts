@@ -55,7 +55,7 @@ function unsettled(waiting: readonly Waiting[]): readonly string[] {
   const more = rows.length - mostTold;
   return [
     ...rows.slice(0, mostTold).map(waitingText),
-    ...(more > 0 ? [`${more} more rows wait: cinder-volume-aa requests list --older-than 0 names them`] : []),
+    ...(more > 0 ? [`${more} more rows wait: cinder-volume-aa requests list --older-than 1 names them`] : []),
   ];
 }
 
