@@ -17,6 +17,7 @@ import { HeldLease } from './held-lease.ts';
 import type { LeaseMargin } from './lease-margin.ts';
 import type { HeldLock, LockBackend } from './lock-backend.ts';
 import { sortLockNames, wireName, type LockName } from './lock-names.ts';
+import { RoomForOthers } from './room-for-others.ts';
 
 /** Longest delay that a timer takes; a longer wait is one without a deadline. */
 const longestTimerMs = 2 ** 31 - 1;
@@ -50,6 +51,7 @@ export class LockCoordinator implements Coordinator {
   readonly #log: Logger;
   readonly #margin: LeaseMargin;
   readonly #queues = new KeyedMutex<LockName>();
+  readonly #room: RoomForOthers;
   readonly #leases = new Set<HeldLease>();
   readonly #waits = new Set<Wait>();
   /** Who waits for the next release. */
@@ -62,6 +64,7 @@ export class LockCoordinator implements Coordinator {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#margin = options.margin;
+    this.#room = new RoomForOthers(options.clock);
     // Every wait listens; their number is no leak.
     setMaxListeners(0, this.#stopping.signal);
   }
@@ -158,6 +161,7 @@ export class LockCoordinator implements Coordinator {
       for (const name of sorted) {
         wait.name = name;
         if (!places.has(name)) places.set(name, await this.#queues.acquire(name, wait.signal));
+        if (!this.#backend.guarantees.fifo) await this.#room.leave(name, wait.signal);
         locks.push(await this.#backend.acquireOne(wireName(name), wait.signal));
       }
       return locks;
@@ -168,6 +172,7 @@ export class LockCoordinator implements Coordinator {
   }
 
   #lease(names: readonly LockName[], locks: readonly HeldLock[], places: Places): Lease {
+    const sinceMs = this.#clock.nowMs();
     const lease = new HeldLease({
       names,
       locks,
@@ -175,6 +180,8 @@ export class LockCoordinator implements Coordinator {
       margin: this.#margin,
       onReleased: () => {
         this.#leases.delete(lease);
+        const heldMs = this.#clock.nowMs() - sinceMs;
+        for (const name of names) this.#room.gaveBack(name, heldMs);
         leaveAll(places);
         this.#releases.forEach((wake) => wake());
       },

@@ -22,13 +22,12 @@ import {
   takeTxn,
   type Contender,
 } from './etcd-requests.ts';
+import { PythonAbout } from './python-about.ts';
 
 /** What the first in the queue waits for on average when the lock is free: a gap for Python's peers, who only poll. */
 const roomMs = 15;
-/** The same while Python's peers want locks, too: they ask once a second, and for each try make a lease first. */
+/** The same while Python's peers take locks, too: they ask once a second, and for each try make a lease first. */
 const roomForPythonMs = 120;
-/** For so long after a lock of theirs was seen. */
-const pythonAboutMs = 10_000;
 /** For so long beyond its room the first may be late before the next tries: a dead waiter's place costs no more. */
 const graceMs = 120;
 /** A watch that says nothing is not trusted for longer: its connection may be half-open. */
@@ -73,13 +72,14 @@ export class EtcdBackend implements LockBackend {
   readonly #deps: RemoteBackendDeps;
   readonly #gateway: EtcdGateway;
   readonly #entries = new Set<Entry>();
-  #pythonSeenMs = -Infinity;
+  readonly #python: PythonAbout;
   readonly #backoff: Backoff;
   readonly #beat: Loop;
 
   constructor(spec: EtcdSpec, deps: RemoteBackendDeps) {
     this.#spec = spec;
     this.#deps = deps;
+    this.#python = new PythonAbout(deps.clock);
     this.#gateway = new EtcdGateway(spec, deps.log);
     this.#backoff = new Backoff(spec.reconnect);
     this.#beat = new Loop({
@@ -165,7 +165,7 @@ export class EtcdBackend implements LockBackend {
       for (;;) {
         watch.forget();
         const { holder, ahead } = standingOf(entry, txnAnswer(await this.#gateway.call('kv/txn', lookTxn(entry))));
-        if (holder !== undefined && isPythons(holder)) this.#pythonSeenMs = this.#deps.clock.nowMs();
+        if (holder !== undefined && isPythons(holder)) this.#python.saw();
         const patienceMs = holder === undefined ? this.#turnMs(ahead) : longestWatchMs;
         if (!(await watch.changed(patienceMs, signal))) return holder === undefined;
       }
@@ -176,8 +176,7 @@ export class EtcdBackend implements LockBackend {
 
   /** How long the lock must stay free until it is ours to take. */
   #turnMs(ahead: number): number {
-    const pythonAbout = this.#deps.clock.nowMs() - this.#pythonSeenMs < pythonAboutMs;
-    const meanMs = pythonAbout ? roomForPythonMs : roomMs;
+    const meanMs = this.#python.lately ? roomForPythonMs : roomMs;
     return 2 * meanMs * Math.random() + ahead * (2 * meanMs + graceMs);
   }
 

@@ -14,7 +14,10 @@ import { Custody, type HeldLock, type LockBackend } from '../lock-backend.ts';
 import { fileSystemKind, type FileSystemKind } from './file-system-kind.ts';
 import { openLocalLockFile, openRemoteLockFile, type LockFile } from './lock-file.ts';
 
-/** The pauses between attempts grow by this much up to that, as fasteners' do, each shortened by up to a half. */
+/**
+ * The pauses between attempts grow by this much up to that, as fasteners' do, each shortened or lengthened by up to a
+ * quarter: who looks oftener than Python's clients gets the lock oftener.
+ */
 const pauseStepMs = 10;
 const longestPauseMs = 100;
 
@@ -140,7 +143,7 @@ export class FileBackend implements LockBackend {
     try {
       for (let attempt = 1; !(await lockFile.tryLock()); attempt += 1) {
         const pauseMs = Math.min(longestPauseMs, attempt * pauseStepMs);
-        await delay(pauseMs * (0.5 + Math.random() / 2), signal);
+        await delay(pauseMs * (0.75 + Math.random() / 2), signal);
       }
       return await this.#hold(lockFile);
     } catch (error) {

@@ -9,6 +9,7 @@ import { CoordinationError, type Guarantees, type Holder } from '../coordinator.
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { MemcachedConnection, type Reply } from './memcached-connection.ts';
+import { PythonAbout } from './python-about.ts';
 import { betweenTries, ServingGate } from './serving-gate.ts';
 
 const mostListingTries = 20;
@@ -17,6 +18,9 @@ const listingPauseMs = 100;
 /** Tooz's key of a lock is this and the wire name; its values are marked as bytes. */
 const keyPrefix = '__TOOZ_LOCK_';
 const bytesFlag = 1;
+
+/** Tooz's value is the member's id alone. */
+const ourValue = /\/[0-9a-f-]{36}$/;
 
 interface Held {
   readonly wireName: string;
@@ -40,6 +44,7 @@ export class MemcachedBackend implements LockBackend {
   readonly #connection: MemcachedConnection;
   readonly #held = new Set<Held>();
   readonly #gate = new ServingGate('memcached');
+  readonly #python: PythonAbout;
   readonly #backoff: Backoff;
   readonly #beat: Loop;
 
@@ -47,6 +52,7 @@ export class MemcachedBackend implements LockBackend {
     this.#spec = spec;
     this.#deps = deps;
     this.#connection = new MemcachedConnection(spec);
+    this.#python = new PythonAbout(deps.clock);
     this.#backoff = new Backoff(spec.reconnect);
     this.#beat = new Loop({
       turn: () => this.#turn(),
@@ -86,7 +92,7 @@ export class MemcachedBackend implements LockBackend {
         // A lock for a main loop that hangs would only keep others waiting.
         const lock = this.#deps.mayRenew() ? await this.#try(held, signal) : undefined;
         if (lock !== undefined) return lock;
-        await betweenTries(signal);
+        await betweenTries(this.#python, signal);
       }
     } catch (error) {
       // A try without an answer may have won. If this does not reach the server, the key's time to live ends it.
@@ -139,6 +145,7 @@ export class MemcachedBackend implements LockBackend {
   async #swap(held: Held, expiry: number): Promise<boolean> {
     const { items } = await this.#connection.ask(`gets ${keyPrefix}${held.wireName}`);
     const [item] = items;
+    if (item !== undefined && !ourValue.test(item.data)) this.#python.saw();
     if (item?.data !== held.value) return false;
     const { end } = await this.#connection.ask(`cas ${this.#tail(held, expiry)} ${item.words[4] ?? ''}`, held.value);
     if (end === 'STORED') return true;

@@ -8,6 +8,9 @@ import { readTlsFiles } from './tls-files.ts';
 /** Errors that say that we, not the server or the network, are the problem: access, database, authentication. */
 const refusals: readonly number[] = [1044, 1045, 1049, 1142, 1227, 1251, 1698];
 
+/** With the session's number: a lock that each of ours holds besides, and none of Python's. */
+const markPrefix = 'cinder_aa_';
+
 /** One session of the server's. It is never mended: whoever has lost one has lost what it held. */
 export class MysqlSession {
   readonly #connection: Connection;
@@ -26,6 +29,7 @@ export class MysqlSession {
     try {
       const session = new MysqlSession(await createConnection(connectionOptions(spec)), spec.commandTimeoutMs);
       await session.ask('SET SESSION wait_timeout = ?', [Math.ceil(spec.ttlMs / 1000)]);
+      await session.ask('SELECT GET_LOCK(CONCAT(?, CONNECTION_ID()), 0)', [markPrefix]);
       return session;
     } catch (error) {
       if (!isRefusal(error)) throw error;
@@ -47,6 +51,13 @@ export class MysqlSession {
   async value(sql: string, parameters: readonly (string | number)[]): Promise<unknown> {
     const [row] = await this.ask(sql, parameters);
     return row === undefined ? undefined : Object.values(row)[0];
+  }
+
+  /** False where the lock is free or one of ours has it; servers that give a session one lock only take all for Python's. */
+  async heldByPython(wireName: string): Promise<boolean> {
+    const sql = `SELECT holder IS NOT NULL AND IS_FREE_LOCK(CONCAT(?, holder))
+      FROM (SELECT IS_USED_LOCK(?) AS holder) AS question`;
+    return Number(await this.value(sql, [markPrefix, wireName])) === 1;
   }
 
   async ask(sql: string, parameters: readonly (string | number)[] = []): Promise<readonly RowDataPacket[]> {

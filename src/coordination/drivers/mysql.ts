@@ -8,6 +8,7 @@ import { CoordinationError, type Guarantees, type Holder } from '../coordinator.
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { MysqlSession } from './mysql-session.ts';
+import { PythonAbout } from './python-about.ts';
 import { betweenTries, ServingGate } from './serving-gate.ts';
 
 /** MariaDB tells of named locks with its plugin metadata_lock_info, MySQL by itself (MariaDB has that table, empty). */
@@ -40,6 +41,7 @@ export class MysqlBackend implements LockBackend {
   readonly #deps: RemoteBackendDeps;
   readonly #held = new Set<Held>();
   readonly #gate = new ServingGate('the SQL server');
+  readonly #python: PythonAbout;
   readonly #backoff: Backoff;
   readonly #beat: Loop;
   /** Holds nothing; shows that the server answers. */
@@ -48,6 +50,7 @@ export class MysqlBackend implements LockBackend {
   constructor(spec: MysqlSpec, deps: RemoteBackendDeps) {
     this.#spec = spec;
     this.#deps = deps;
+    this.#python = new PythonAbout(deps.clock);
     this.#backoff = new Backoff(spec.reconnect);
     this.#beat = new Loop({
       turn: () => this.#turn(),
@@ -85,7 +88,7 @@ export class MysqlBackend implements LockBackend {
         if (session?.ended !== false) session = await this.#open(signal);
         const lock = await this.#try(wireName, session, signal);
         if (lock !== undefined) return lock;
-        await betweenTries(signal);
+        await betweenTries(this.#python, signal);
       }
     } catch (error) {
       // With the session goes whatever an unanswered try has won.
@@ -119,6 +122,7 @@ export class MysqlBackend implements LockBackend {
     const asking = session.value('SELECT GET_LOCK(?, 0)', [wireName]);
     const won = await raceAbort(asking, signal).catch(() => undefined);
     if (signal.aborted) throw abortReason(signal);
+    if (Number(won) === 0 && (await session.heldByPython(wireName).catch(() => false))) this.#python.saw();
     if (Number(won) !== 1) return undefined;
     const custody = new Custody();
     const held: Held = { wireName, session, custody };
