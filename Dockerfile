@@ -17,9 +17,10 @@ COPY package.json package-lock.json ./
 RUN npm ci --omit=dev --no-fund --no-audit --ignore-scripts && npm cache clean --force
 
 FROM node:22-bookworm-slim
-# qemu-img for images and chains, mount.nfs for shares, setpriv (util-linux) so that children die with the service.
+# qemu-img for images and chains, mount.nfs for shares, setpriv (util-linux) so that children die with the service, and the
+# authorities by which certificates are checked.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends qemu-utils nfs-common util-linux \
+ && apt-get install -y --no-install-recommends qemu-utils nfs-common util-linux ca-certificates \
  && rm -rf /var/lib/apt/lists/* \
  && groupadd --gid 42407 cinder \
  && useradd --uid 42407 --gid 42407 --home-dir /var/lib/cinder --create-home --shell /usr/sbin/nologin cinder

@@ -44,6 +44,7 @@ export const needs = [
     tests: "what Cinder's own code makes of our messages, and we of its",
     present: () => hasPythonPackages('cinder', 'oslo_messaging', 'psycopg2'),
   },
+  program('openssl', 'openssl', 'everything by TLS'),
   program('setpriv', 'util-linux', 'every server that a test starts'),
   program('sudo', 'sudo', 'the share helper of a replica that is not root'),
 ];

@@ -1,6 +1,9 @@
 import type { ConnectionOptions } from 'node:tls';
 import type { Dialect } from './dialect.ts';
 
+/** How a connection is secured; `if offered`: without a check, where the server can (PostgreSQL only). */
+export type TlsWish = ConnectionOptions | false | 'if offered';
+
 /** Where and as whom to connect, in the driver's terms. */
 export interface ConnectionTarget {
   readonly dialect: Dialect['name'];
@@ -12,7 +15,7 @@ export interface ConnectionTarget {
   readonly database: string;
   readonly user: string | undefined;
   readonly password: string | undefined;
-  readonly ssl: ConnectionOptions | false;
+  readonly ssl: TlsWish;
   readonly connectTimeoutMs: number;
   /** After this long without an answer a statement is given up; undefined: as long as a statement may take. */
   readonly readTimeoutMs: number | undefined;
@@ -29,7 +32,7 @@ export interface UrlSettings {
   readonly database?: string | undefined;
   readonly user?: string | undefined;
   readonly password?: string | undefined;
-  readonly ssl: ConnectionOptions | false;
+  readonly ssl: TlsWish;
   readonly connectTimeoutSeconds?: string | undefined;
   readonly readTimeoutSeconds?: string | undefined;
   readonly applicationName?: string | undefined;

@@ -1,5 +1,6 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
+import type { Certificates } from './certificates.ts';
 import { freePort } from './free-port.ts';
 import { startServerProcess, threeTimes } from './server-process.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
@@ -9,8 +10,14 @@ export interface RedisServer extends TestServer {
   readonly url: string;
 }
 
-/** `appendOnly` keeps the data over a restart, written before each answer. */
-export function startRedis(options: { appendOnly?: boolean } = {}): Promise<RedisServer> {
+export interface RedisOptions {
+  /** Keeps the data over a restart, written before each answer. */
+  readonly appendOnly?: boolean;
+  /** Only TLS, and only clients with a certificate. */
+  readonly tls?: Certificates;
+}
+
+export function startRedis(options: RedisOptions = {}): Promise<RedisServer> {
   return threeTimes(async () => {
     const port = await freePort();
     const persistence = options.appendOnly === true ? ['--appendonly', 'yes', '--appendfsync', 'always'] : [];
@@ -22,16 +29,34 @@ export function startRedis(options: { appendOnly?: boolean } = {}): Promise<Redi
           name: 'redis-server',
           argv: [
             'redis-server',
-            ...['--port', String(port), '--bind', '127.0.0.1', '--dir', dir, '--databases', '1024', '--save', ''],
+            ...['--bind', '127.0.0.1', '--dir', dir, '--databases', '1024', '--save', ''],
+            ...(options.tls === undefined ? ['--port', String(port)] : tlsFlags(port, options.tls)),
             ...persistence,
           ],
           cwd: dir,
           logFile: join(dir, 'redis.log'),
-          ready: () => expectAnswer(port, 'PING\r\n', /^\+PONG/),
+          ready: () => (options.tls === undefined ? expectAnswer(port, 'PING\r\n', /^\+PONG/) : expectPort(port)),
           readyWithinMs: 20_000,
         }),
     });
-    return Object.assign(server, { url: `redis://127.0.0.1:${port}` });
+    const scheme = options.tls === undefined ? 'redis' : 'rediss';
+    return Object.assign(server, { url: `${scheme}://127.0.0.1:${port}` });
+  });
+}
+
+const tlsFlags = (port: number, { ca, server }: Certificates): readonly string[] => [
+  ...['--port', '0', '--tls-port', String(port), '--tls-auth-clients', 'yes'],
+  ...['--tls-ca-cert-file', ca, '--tls-cert-file', server.cert, '--tls-key-file', server.key],
+];
+
+/** Somebody listens there. */
+function expectPort(port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1' }, () => {
+      socket.destroy();
+      resolve();
+    });
+    socket.once('error', reject);
   });
 }
 

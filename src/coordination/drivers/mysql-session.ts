@@ -1,6 +1,7 @@
 import { createConnection, type Connection, type RowDataPacket } from 'mysql2/promise';
 import { withTimeout } from '../../kernel/abort.ts';
 import { messageOf } from '../../kernel/errors.ts';
+import { mysqlSocket } from '../../kernel/mysql-socket.ts';
 import type { MysqlSpec } from '../backend-spec.ts';
 import { CoordinationError } from '../coordinator.ts';
 import { readTlsFiles } from './tls-files.ts';
@@ -89,7 +90,7 @@ function isRefusal(error: unknown): boolean {
 function connectionOptions(spec: MysqlSpec) {
   const { address, username, password, database, tls, connectTimeoutMs } = spec;
   return {
-    ...address,
+    ...('host' in address ? { ...address, stream: () => mysqlSocket(address.host, address.port) } : address),
     ...(username === undefined ? {} : { user: username }),
     ...(password === undefined ? {} : { password }),
     ...(database === undefined ? {} : { database }),

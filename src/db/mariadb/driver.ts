@@ -1,5 +1,7 @@
+import type { ConnectionOptions as TlsOptions } from 'node:tls';
 import type { Knex } from 'knex';
 import type { Connection, ConnectionOptions, ResultSetHeader, RowDataPacket, SslOptions, TypeCastField } from 'mysql2';
+import { mysqlSocket } from '../../kernel/mysql-socket.ts';
 import { withoutNul, type Driver } from '../driver.ts';
 import type { ConnectionTarget } from '../connection-target.ts';
 import type { PoolOptions } from '../pool-options.ts';
@@ -38,17 +40,15 @@ function storable(binding: Binding): unknown {
 /** mysql2 counts rows that were found, not only those that changed, as a compare-and-set needs it. */
 function connectionConfig({ target }: PoolOptions): ConnectionOptions {
   return {
-    ...(target.socketPath === undefined ? { host: target.host, port: target.port } : { socketPath: target.socketPath }),
+    ...addressOf(target),
     database: target.database,
     ...(target.user === undefined ? {} : { user: target.user }),
     ...(target.password === undefined ? {} : { password: target.password }),
-    ...(target.ssl === false ? {} : { ssl: sslOptions(target.ssl) }),
+    ...(typeof target.ssl === 'object' && { ssl: sslOptions(target.ssl) }),
     connectTimeout: target.connectTimeoutMs,
     connectAttributes: { program_name: target.applicationName },
     // Cinder's own tables have less; what a message says must fit into ours.
     charset: 'utf8mb4_general_ci',
-    enableKeepAlive: true,
-    keepAliveInitialDelay: 10_000,
     supportBigNumbers: true,
     bigNumberStrings: true,
     dateStrings: true,
@@ -57,8 +57,12 @@ function connectionConfig({ target }: PoolOptions): ConnectionOptions {
   };
 }
 
+function addressOf({ socketPath, host, port }: ConnectionTarget): ConnectionOptions {
+  return socketPath === undefined ? { host, port, stream: () => mysqlSocket(host, port) } : { socketPath };
+}
+
 /** In mysql2's words; it keeps to itself how it checks the server's name. */
-function sslOptions(ssl: Exclude<ConnectionTarget['ssl'], false>): SslOptions {
+function sslOptions(ssl: TlsOptions): SslOptions {
   const { checkServerIdentity, ...rest } = ssl;
   return { ...rest, verifyIdentity: checkServerIdentity === undefined } as SslOptions;
 }

@@ -1,9 +1,11 @@
 import type { Knex } from 'knex';
 import type pg from 'pg';
+import type { ConnectionTarget } from '../connection-target.ts';
 import { withoutNul, type Driver } from '../driver.ts';
 import type { PoolOptions } from '../pool-options.ts';
 import type { Binding } from '../session.ts';
 import { postgres } from './dialect.ts';
+import { offersTls } from './offers-tls.ts';
 
 /** PostgreSQL by `pg`. */
 export const postgresDriver: Driver = {
@@ -31,20 +33,26 @@ function storable(binding: Binding): unknown {
   return Array.isArray(binding) ? binding.map(storable) : binding;
 }
 
-function connectionConfig({ target, statementTimeoutMs }: PoolOptions): pg.ClientConfig {
+async function connectionConfig({ target, statementTimeoutMs }: PoolOptions): Promise<pg.ClientConfig> {
   return {
     host: target.host,
     port: target.port,
     database: target.database,
     ...(target.user === undefined ? {} : { user: target.user }),
     ...(target.password === undefined ? {} : { password: target.password }),
-    ssl: target.ssl,
+    ssl: target.ssl === 'if offered' ? await sslIfOffered(target) : target.ssl,
     application_name: target.applicationName,
     connectionTimeoutMillis: target.connectTimeoutMs,
     statement_timeout: statementTimeoutMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
   };
+}
+
+/** A Unix socket has none, and needs none. */
+async function sslIfOffered({ host, port, connectTimeoutMs }: ConnectionTarget): Promise<pg.ClientConfig['ssl']> {
+  const offered = !host.startsWith('/') && (await offersTls(host, port, AbortSignal.timeout(connectTimeoutMs)));
+  return offered && { rejectUnauthorized: false };
 }
 
 /** The number of PostgreSQL's type `timestamp without time zone`; the driver's own list would have to be loaded. */

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { ConnectionOptions } from 'node:tls';
 import { InvalidInputError } from '../../kernel/errors.ts';
-import type { UrlSettings } from '../connection-target.ts';
+import type { TlsWish, UrlSettings } from '../connection-target.ts';
 
 /** What libpq reads after the `?`. */
 export function postgresSettings(options: URLSearchParams): UrlSettings {
@@ -19,10 +18,11 @@ export function postgresSettings(options: URLSearchParams): UrlSettings {
   };
 }
 
-/** libpq's `sslmode`; `allow` and `prefer` are taken for "no", because the driver cannot try one after the other. */
-function sslOf(options: URLSearchParams): ConnectionOptions | false {
+/** libpq's `sslmode`; `allow` differs from `prefer` only in what it tries first. */
+function sslOf(options: URLSearchParams): TlsWish {
   const mode = options.get('sslmode') ?? 'prefer';
-  if (['disable', 'allow', 'prefer'].includes(mode)) return false;
+  if (mode === 'disable') return false;
+  if (['allow', 'prefer'].includes(mode)) return 'if offered';
   if (!['require', 'verify-ca', 'verify-full'].includes(mode)) {
     throw new InvalidInputError('[database] connection', `sslmode=${mode} is not known`);
   }

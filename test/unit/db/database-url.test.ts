@@ -9,7 +9,7 @@ const content = readFileSync(file);
 /** Whether the server's name is compared with its certificate. */
 const checksName = (url: string): boolean => {
   const { ssl } = parseDatabaseUrl(url);
-  return ssl !== false && ssl.checkServerIdentity === undefined;
+  return typeof ssl === 'object' && ssl.checkServerIdentity === undefined;
 };
 
 describe('parseDatabaseUrl', () => {
@@ -26,13 +26,14 @@ describe('parseDatabaseUrl', () => {
   it.each([
     [
       'postgresql+psycopg2://cinder:s3@db/cinder',
-      { host: 'db', port: 5432, database: 'cinder', user: 'cinder', password: 's3', ssl: false },
+      { host: 'db', port: 5432, database: 'cinder', user: 'cinder', password: 's3', ssl: 'if offered' },
     ],
     ['postgresql://c:p%40%3A%2F%25@db:6432/x', { host: 'db', port: 6432, database: 'x', password: 'p@:/%' }],
     ['postgres://c:a@b%@[::1]:5433/x', { host: '::1', port: 5433, password: 'a@b%' }],
     ['postgresql://c@/x?host=/run/postgresql', { host: '/run/postgresql', user: 'c', password: undefined }],
     ['postgresql://db', { host: 'db', database: 'cinder', user: undefined }],
     ['postgresql://u:p@db/x?connect_timeout=3&application_name=me', { connectTimeoutMs: 3000, applicationName: 'me' }],
+    ['postgresql://u:p@db/x?sslmode=disable', { ssl: false }],
     ['postgresql://u:p@db/x?sslmode=require', { ssl: { rejectUnauthorized: false } }],
     ['postgresql://u:p@db/x?sslmode=verify-full', { ssl: { rejectUnauthorized: true } }],
     [
