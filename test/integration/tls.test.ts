@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { chown, cp, readFile, stat, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import path, { join } from 'node:path';
@@ -45,11 +46,12 @@ afterAll(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
 
-const started = async <S extends TestServer>(server: Promise<S>): Promise<S> => {
-  const { stop } = await server;
-  cleanUps.push(stop.bind(await server));
+/** It is stopped when all tests have ended. */
+async function started<S extends TestServer>(starting: Promise<S>): Promise<S> {
+  const server = await starting;
+  cleanUps.push(() => server.stop());
   return server;
-};
+}
 
 const untrusted = /self.signed certificate|unable to verify|unable to get|unknown ca|bad signature/i;
 
@@ -170,7 +172,11 @@ describe('OpenStack’s services by TLS', () => {
       response.end('{}'),
     );
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    cleanUps.push(() => new Promise((resolve) => void server.close(() => resolve()).closeAllConnections()));
+    cleanUps.push(async () => {
+      const closed = once(server.close(), 'close');
+      server.closeAllConnections();
+      await closed;
+    });
     url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/v3`;
   });
 
