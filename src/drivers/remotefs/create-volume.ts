@@ -38,6 +38,7 @@ async function createRaw(parts: RemoteFsParts, folder: VolumeFolder): Promise<vo
       ...{ dir, name: base, tag: work.ownerTag, temp: folder.temp('volume').name },
       ...{ bytes: sizeBytes(volume), mode: parts.fileMode(), mayReplace: mayReplace(volume) },
       fill: parts.options.nfsSparsedVolumes ? 'sparse' : 'zeros',
+      fresh: parts.mounts.remote,
     },
     work,
     // Zeros take as long as they take; the locks bound it.

@@ -9,7 +9,7 @@ import type { Share } from './shares.ts';
 
 /** Shares that are plain folders of this machine: `NAME:/folder`. For demonstration, development and tests. */
 export class FolderMounts implements Mounts {
-  readonly remote = false;
+  readonly remote: boolean = false;
   readonly #options: RemoteFsOptions;
   readonly #log: Logger;
   #shares: readonly Share[] = [];

@@ -1,7 +1,7 @@
-import { constants } from 'node:fs';
+import { constants, type BigIntStats } from 'node:fs';
 import { link, lstat, mkdir, open, readdir, rename, statfs, unlink, type FileHandle } from 'node:fs/promises';
 import { isErrno } from '../../kernel/errors.ts';
-import { CallError, type CallGuard } from './call-guard.ts';
+import { CallError, toCallError, type CallGuard } from './call-guard.ts';
 import { pathIn, tagOfTemp, type AllowedFolders } from './share-paths.ts';
 import { freshnessFile, tempFolder, type CommitArgs, type FileOwner, type ShareVerbs } from './share-protocol.ts';
 
@@ -47,8 +47,9 @@ export class ShareFiles {
   }
 
   async createFile(args: Args<'createFile'>, guard: CallGuard): Promise<Result<'createFile'>> {
-    const { dir, name, tag, temp, bytes, mode, fill, mayReplace } = args;
+    const { dir, name, tag, temp, bytes, mode, fill, mayReplace, fresh } = args;
     await this.removeTemps({ dir, base: name, tag, own: false }, guard);
+    if (fresh) await this.refresh(dir);
     const path = pathIn(this.#allowed, dir, name);
     const present = await this.#lengthOf(path);
     if (present === bytes) return { state: 'exists' };
@@ -180,8 +181,8 @@ export class ShareFiles {
   }
 
   async #rename(from: string, to: string, call: typeof link, guard: CallGuard): Promise<void> {
-    const { ino } = await lstat(from);
-    await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, ino));
+    const own = await lstat(from, { bigint: true });
+    await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, own));
   }
 
   async #syncFolder(dir: string): Promise<void> {
@@ -208,11 +209,19 @@ export class ShareFiles {
   }
 }
 
-/** A server that lost its answer sees the call a second time and says EEXIST or ENOENT: then the file is ours. */
-async function tolerateOwnReplay(error: unknown, path: string, ino: number): Promise<void> {
+/**
+ * A server that lost its answer sees the call a second time and says EEXIST or ENOENT: then the file is ours.
+ *
+ * The number alone does not prove that: whoever has our locks by now has removed our file, and its own may have got the
+ * number. Then the time of the last write differs, and it is for the next look to say what happened.
+ */
+async function tolerateOwnReplay(error: unknown, path: string, own: BigIntStats): Promise<void> {
   if (!isErrno(error, 'EEXIST', 'ENOENT')) throw error;
-  const found = await lstat(path).catch(ignore('ENOENT'));
-  if (found?.ino !== ino) throw error;
+  const found = await lstat(path, { bigint: true }).catch(ignore('ENOENT'));
+  if (found?.ino !== own.ino) throw error;
+  if (found.mtimeNs === own.mtimeNs) return;
+  const { code, message } = toCallError(error, 'unknown');
+  throw new CallError(code, message, 'unknown');
 }
 
 async function finish(handle: FileHandle, mode: number, owner: FileOwner | null): Promise<void> {

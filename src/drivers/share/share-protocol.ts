@@ -113,6 +113,8 @@ export interface ShareVerbs {
       readonly fill: 'sparse' | 'zeros';
       /** Whether a file of another size may be replaced. */
       readonly mayReplace: boolean;
+      /** Whether other machines may have made or removed the file behind this kernel's back. */
+      readonly fresh: boolean;
     },
     { readonly state: 'made' | 'exists' } | { readonly state: 'conflict'; readonly bytes: number }
   >;

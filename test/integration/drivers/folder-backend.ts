@@ -4,10 +4,14 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } 
 import { join } from 'node:path';
 import { volumeNameId, type Snapshot, type Volume } from '../../../src/domain/rows.ts';
 import type { AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
+import type { DriverOptions } from '../../../src/drivers/driver-options.ts';
 import { createDriver } from '../../../src/drivers/registry.ts';
+import { assembleRemoteFs } from '../../../src/drivers/remotefs/assemble.ts';
+import { FolderMounts } from '../../../src/drivers/remotefs/folder-mounts.ts';
 import type { RemoteFsOptions } from '../../../src/drivers/remotefs/settings.ts';
 import type {
   CloneAbility,
+  DriverInfo,
   DriverWork,
   ExtendAbility,
   MigrationAbility,
@@ -22,6 +26,30 @@ import { BootClock } from '../../../src/native/boot-clock.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 
+/** What replicas have in common besides the share. */
+class Database {
+  readonly rows = new Map<string, Snapshot>();
+  readonly owners: Volume[] = [];
+  readonly passphrases = new Map<string, string>();
+  nextOwner = 1;
+}
+
+/** A folder that is another machine's: what its helper sees may be cached there. */
+class RemoteFolder extends FolderMounts {
+  override readonly remote = true;
+}
+
+const folderClass = 'cinder_volume_aa.drivers.FolderDriver';
+
+const remoteInfo: DriverInfo = {
+  driverClass: 'test.RemoteFolder',
+  version: '1',
+  activeActive: true,
+  prefix: 'nfs',
+  storageProtocol: 'nfs',
+  sharedTargets: false,
+};
+
 /** A folder driver on a share of its own, and the rows that the database would hold. */
 export class FolderBackend {
   readonly dir: string;
@@ -35,16 +63,12 @@ export class FolderBackend {
     manageSnapshot: ManageSnapshotAbility;
   };
   readonly location: string;
-  readonly rows = new Map<string, Snapshot>();
-  /** The volumes that the database knows of, where a test asks. */
-  readonly owners: Volume[] = [];
-  /** By a key's id. */
-  readonly passphrases = new Map<string, string>();
-  #owner = 1;
+  readonly #database: Database;
 
-  constructor(dir: string, driver: VolumeDriver) {
+  constructor(dir: string, driver: VolumeDriver, database = new Database()) {
     this.dir = dir;
     this.location = `test:${dir}`;
+    this.#database = database;
     if (driver.snapshots === undefined || driver.clone === undefined) throw new Error('no snapshots');
     this.driver = driver as FolderBackend['driver'];
   }
@@ -64,17 +88,27 @@ export class FolderBackend {
     options: Partial<RemoteFsOptions> = {},
     assisted: AssistedSnapshots = noNova,
   ): Promise<FolderBackend> {
-    const driver = createDriver('cinder_volume_aa.drivers.FolderDriver', {
-      name: 'test',
-      options: { ...defaults, nasSharePath: dir, ...options },
-      stateDir: dir,
-      assisted,
-      clock: new BootClock(),
-      log: silentLogger,
-      helperEntry: join(await buildOnce(), 'src/share-helper-entry.js'),
-    });
+    // A run of these tests on a real NFS client (test/nfs) has the helper in another machine.
+    const elsewhere = process.env['TEST_SHARE_HELPER'];
+    const helperEntry = elsewhere ?? join(await buildOnce(), 'src/share-helper-entry.js');
+    const given = givenTo(dir, options, assisted, helperEntry);
+    return this.#start(dir, elsewhere === undefined ? createDriver(folderClass, given) : remoteDriver(given));
+  }
+
+  /** A replica whose share helper works in another machine, which has mounted `dir` at the same path. */
+  static remote(dir: string, helperEntry: string): Promise<FolderBackend> {
+    return this.#start(dir, remoteDriver(givenTo(dir, {}, noNova, helperEntry)));
+  }
+
+  /** The same with the rows of this one; a call of its helper is taken for hung after `shareTimeoutMs`. */
+  peer(helperEntry: string, shareTimeoutMs = 300_000): Promise<FolderBackend> {
+    const driver = remoteDriver({ ...givenTo(this.dir, {}, noNova, helperEntry), shareTimeoutMs });
+    return FolderBackend.#start(this.dir, driver, this.#database);
+  }
+
+  static async #start(dir: string, driver: VolumeDriver, database?: Database): Promise<FolderBackend> {
     await driver.start(new AbortController().signal);
-    return new FolderBackend(dir, driver);
+    return new FolderBackend(dir, driver, database);
   }
 
   async stop(): Promise<void> {
@@ -82,12 +116,26 @@ export class FolderBackend {
     await removeDir(join(this.dir, '..'));
   }
 
+  get rows(): Map<string, Snapshot> {
+    return this.#database.rows;
+  }
+
+  /** The volumes that the database knows of, where a test asks. */
+  get owners(): Volume[] {
+    return this.#database.owners;
+  }
+
+  /** By a key's id. */
+  get passphrases(): Map<string, string> {
+    return this.#database.passphrases;
+  }
+
   /** One owner's work; `hooks.commitPoint` may throw, as when the locks were lost. */
   work(hooks: Partial<DriverWork> = {}): DriverWork {
     return {
       signal: new AbortController().signal,
       provableUntilMs: () => Number.POSITIVE_INFINITY,
-      ownerTag: `t${this.#owner++}`,
+      ownerTag: `t${this.#database.nextOwner++}`,
       commitPoint: () => Promise.resolve(),
       snapshotsOf: (id) => Promise.resolve([...this.rows.values()].filter((row) => row.volume_id === id)),
       snapshotsWith: (ids) => Promise.resolve(ids.flatMap((id) => this.rows.get(id) ?? [])),
@@ -216,6 +264,27 @@ function childrenOf(pid: number): readonly number[] {
 function qemuIo(format: string, path: string, command: string): void {
   const output = execFileSync('qemu-io', ['-f', format, '-c', command, path], { encoding: 'utf8' });
   if (output.includes('Pattern verification failed')) throw new Error(`${path}: ${command}: ${output}`);
+}
+
+function givenTo(
+  dir: string,
+  options: Partial<RemoteFsOptions>,
+  assisted: AssistedSnapshots,
+  helperEntry: string,
+): DriverOptions {
+  return {
+    name: 'test',
+    options: { ...defaults, nasSharePath: dir, ...options },
+    stateDir: dir,
+    assisted,
+    clock: new BootClock(),
+    log: silentLogger,
+    helperEntry,
+  };
+}
+
+function remoteDriver(given: DriverOptions): VolumeDriver {
+  return assembleRemoteFs(given, remoteInfo, () => new RemoteFolder(given.options, silentLogger));
 }
 
 const noNova: AssistedSnapshots = {

@@ -45,7 +45,14 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     provableUntilMs,
   });
   const running = (): boolean => processesOf(`-c 1000000000 ${join(dir, 'image')}`).length > 0;
-  const create = { name: 'volume-x', tag: 't1', temp: 'volume-x~t1~v', mode: 0o660, mayReplace: false } as const;
+  const create = {
+    name: 'volume-x',
+    tag: 't1',
+    temp: 'volume-x~t1~v',
+    mode: 0o660,
+    mayReplace: false,
+    fresh: false,
+  } as const;
 
   it('commits nothing after the deadline, and leaves nothing unfinished, for which nobody would look', async () => {
     const share = client();

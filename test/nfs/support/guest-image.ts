@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, cp, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
+import { chmod, copyFile, mkdir, readdir, readFile, realpath, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { findProgram } from '../../support/programs.ts';
 
@@ -24,29 +24,39 @@ const programs = ['qemu-img', 'qemu-io', 'setpriv', 'prlimit'];
  * @param kernelDir where a package of Debian's cloud kernel has been unpacked (tools/guest-kernel.mjs)
  */
 export async function makeGuestImage(dir: string, kernelDir: string, dist: string): Promise<GuestImage> {
-  const staged = join(dir, 'initramfs');
   const [version] = await readdir(join(kernelDir, 'lib/modules'));
   if (version === undefined) throw new Error(`no kernel modules in ${kernelDir}`);
   const inside = join(root, 'test/nfs/inside');
-  await place(staged, join(inside, 'init.sh'), '/init');
-  await chmod(join(staged, 'init'), 0o755);
-  await place(staged, required('busybox'), '/bin/busybox');
   const binaries = [process.execPath, ...programs.map(required)];
-  for (const path of [...binaries, ...librariesOf(...binaries)]) await place(staged, path);
-  for (const path of [dist, join(dist, '../package.json'), inside, ...(await packages())]) await place(staged, path);
-  await place(staged, join(root, 'test/contract/coordinator/member-process.mjs'));
-  await placeModules(staged, kernelDir, version);
   const initrd = join(dir, 'initrd');
-  const pack = `cd "$0" && find . | busybox cpio -o -H newc > "$1" 2>/dev/null`;
-  execFileSync('sh', ['-c', pack, staged, initrd]);
+  // The kernel unpacks one archive after the other.
+  pack('/', initrd, [
+    ...[...binaries, ...librariesOf(...binaries)],
+    ...[dist, join(dist, '../package.json'), inside, join(root, 'test/contract/coordinator/member-process.mjs')],
+    ...(await packages()),
+  ]);
+  const order = await modulesInOrder(kernelDir, version);
+  pack(kernelDir, initrd, order);
+  const staged = join(dir, 'staged');
+  await mkdir(join(staged, 'bin'), { recursive: true });
+  await copyFile(join(inside, 'init.sh'), join(staged, 'init'));
+  await chmod(join(staged, 'init'), 0o755);
+  await copyFile(required('busybox'), join(staged, 'bin/busybox'));
+  await writeFile(join(staged, 'modules.order'), order.map((path) => `${path}\n`).join(''));
+  pack(staged, initrd, ['/init', '/bin/busybox', '/modules.order']);
   const agent = `${process.execPath} ${join(inside, 'agent.mjs')}`;
   return { kernel: join(kernelDir, `boot/vmlinuz-${version}`), initrd, agent };
 }
 
-async function place(staged: string, from: string, to = from): Promise<void> {
-  const target = join(staged, to);
-  await mkdir(dirname(target), { recursive: true });
-  await cp(await realpath(from), target, { recursive: true, dereference: true });
+/** Adds an archive of these paths below `base`, with the folders above them, and with files in the place of links. */
+function pack(base: string, archive: string, paths: readonly string[]): void {
+  const found = execFileSync('find', ['-L', ...paths.map((path) => `.${path}`)], { cwd: base, encoding: 'utf8' });
+  const folders = new Set<string>();
+  for (const path of paths)
+    for (let above = dirname(path); above !== '/'; above = dirname(above)) folders.add(`.${above}`);
+  const list = [...[...folders].sort(), found].join('\n');
+  const cpio = `cd "$0" && busybox cpio -o -L -H newc >> "$1" 2>/dev/null`;
+  execFileSync('sh', ['-c', cpio, base, archive], { input: list, maxBuffer: 2 ** 26 });
 }
 
 function required(program: string): string {
@@ -71,10 +81,10 @@ async function packages(): Promise<readonly string[]> {
   return paths.filter((path) => path !== undefined);
 }
 
-/** Modules with all that they need, and the order in which they are loaded. */
-async function placeModules(staged: string, kernelDir: string, version: string): Promise<void> {
+/** Modules with all that they need, in the order in which they are loaded. */
+async function modulesInOrder(kernelDir: string, version: string): Promise<readonly string[]> {
   execFileSync('busybox', ['depmod', '-b', kernelDir, version]);
-  const folder = `lib/modules/${version}`;
+  const folder = `/lib/modules/${version}`;
   const text = await readFile(join(kernelDir, folder, 'modules.dep'), 'utf8');
   const needs = new Map(
     text.split('\n').map((line): [string, string[]] => {
@@ -92,7 +102,5 @@ async function placeModules(staged: string, kernelDir: string, version: string):
     if (path === undefined) throw new Error(`the kernel ${version} has no module ${name}`);
     add(path);
   }
-  const placed = [...order].map((path) => `/${folder}/${path}`);
-  for (const path of placed) await place(staged, join(kernelDir, path), path);
-  await writeFile(join(staged, 'modules.order'), placed.map((path) => `${path}\n`).join(''));
+  return [...order].map((path) => `${folder}/${path}`);
 }

@@ -43,11 +43,11 @@ export class Guest {
         logFile: join(dir, `${name}.log`),
         ready: async () => {
           const socket = open(port, ['echo', 'up']);
-          const timer = setTimeout(() => socket.destroy(), 2000);
+          const timer = setTimeout(() => socket.destroy(), 10_000);
           const said = await text(socket).finally(() => clearTimeout(timer));
           if (said !== 'up\n') throw new Error('its agent does not answer');
         },
-        readyWithinMs: 120_000,
+        readyWithinMs: 300_000,
       });
       return new Guest(name, port, process, qmpSocket);
     });

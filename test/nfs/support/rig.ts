@@ -5,12 +5,16 @@ import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import type { TestServer } from '../../support/test-server.ts';
 import { Guest } from './guest.ts';
 import type { GuestImage } from './guest-image.ts';
+import { RpcProxy } from './rpc-proxy.ts';
 import { startNfsServer } from './nfs-server.ts';
 
 /** One NFS client: a guest, and its way to the server. */
 export interface Client {
   readonly guest: Guest;
+  /** The network between them. */
   readonly proxy: TcpProxy;
+  /** Single calls and replies. */
+  readonly calls: RpcProxy;
   /** For a driver on the host whose share helper is to work in this guest. */
   readonly helperEntry: string;
 }
@@ -54,9 +58,10 @@ export class Rig {
 
   async stop(): Promise<void> {
     await Promise.all(
-      this.clients.map(async ({ guest, proxy }) => {
+      this.clients.map(async ({ guest, proxy, calls }) => {
         await guest.stop();
         await proxy.stop();
+        await calls.stop();
       }),
     );
     await this.server.stop();
@@ -68,7 +73,8 @@ async function startClient(
   name: string,
   { dir, image, dist, server }: { dir: string; image: GuestImage; dist: string; server: TestServer },
 ): Promise<Client> {
-  const proxy = await new TcpProxy({ port: server.port }).start();
+  const calls = await new RpcProxy(server.port).start();
+  const proxy = await new TcpProxy({ port: calls.port }).start();
   const guest = await Guest.start(name, image, dir);
   const helperEntry = join(dir, `helper-in-${name}.mjs`);
   const helper = [process.execPath, '--max-semi-space-size=1', join(dist, 'src/share-helper-entry.js')];
@@ -78,5 +84,5 @@ async function startClient(
     `runInGuest(${guest.agentPort}, ${JSON.stringify(helper)});`,
   ];
   await writeFile(helperEntry, `${code.join('\n')}\n`);
-  return { guest, proxy, helperEntry };
+  return { guest, proxy, calls, helperEntry };
 }
