@@ -14,29 +14,49 @@ export function startEtcd(options: { tls?: Certificates } = {}): Promise<TestSer
   return threeTimes(async () => {
     const [port, peerPort] = [await freePort(), await freePort()];
     const { tls } = options;
-    const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
-    const flags = {
-      'listen-client-urls': url,
-      'advertise-client-urls': url,
-      'listen-peer-urls': `http://127.0.0.1:${peerPort}`,
-      'heartbeat-interval': '50',
-      'election-timeout': '500',
-      ...(tls && { 'cert-file': tls.server.cert, 'key-file': tls.server.key, 'trusted-ca-file': tls.ca }),
-      ...(tls && { 'client-cert-auth': 'true' }),
-    };
-    return startTestServer('etcd', {
-      port,
-      graceMs: 5_000,
-      launch: (dir) =>
-        startServerProcess({
-          name: 'etcd',
-          argv: ['etcd', '--data-dir', join(dir, 'data'), ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
-          cwd: dir,
-          logFile: join(dir, 'etcd.log'),
-          ready: () => expectHealth(`${url}/health`, tls),
-          readyWithinMs: 20_000,
-        }),
-    });
+    const files = tls && { 'cert-file': tls.server.cert, 'key-file': tls.server.key, 'trusted-ca-file': tls.ca };
+    return startMember(port, peerPort, { ...files, ...(tls && { 'client-cert-auth': 'true' }) }, tls);
+  });
+}
+
+/** So many servers that elect one of them. */
+export function startEtcdCluster(size: number): Promise<readonly TestServer[]> {
+  return threeTimes(async () => {
+    const members = [];
+    for (let i = 0; i < size; i += 1)
+      members.push({ name: `member${i}`, port: await freePort(), peerPort: await freePort() });
+    const cluster = members.map(({ name, peerPort }) => `${name}=http://127.0.0.1:${peerPort}`).join(',');
+    return Promise.all(
+      members.map(({ name, port, peerPort }) => {
+        const peers = { 'initial-advertise-peer-urls': `http://127.0.0.1:${peerPort}`, 'initial-cluster': cluster };
+        return startMember(port, peerPort, { name, ...peers });
+      }),
+    );
+  });
+}
+
+function startMember(port: number, peerPort: number, more: Record<string, string>, tls?: Certificates) {
+  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+  const flags = {
+    'listen-client-urls': url,
+    'advertise-client-urls': url,
+    'listen-peer-urls': `http://127.0.0.1:${peerPort}`,
+    'heartbeat-interval': '50',
+    'election-timeout': '500',
+    ...more,
+  };
+  return startTestServer('etcd', {
+    port,
+    graceMs: 5_000,
+    launch: (dir) =>
+      startServerProcess({
+        name: 'etcd',
+        argv: ['etcd', '--data-dir', join(dir, 'data'), ...Object.entries(flags).map(([k, v]) => `--${k}=${v}`)],
+        cwd: dir,
+        logFile: join(dir, 'etcd.log'),
+        ready: () => expectHealth(`${url}/health`, tls),
+        readyWithinMs: 20_000,
+      }),
   });
 }
 

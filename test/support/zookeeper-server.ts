@@ -20,24 +20,45 @@ export function startZookeeper(options: { tickMs?: number } = {}): Promise<Zooke
     const server = await startTestServer('zookeeper', {
       port,
       graceMs: 5_000,
-      launch: (dir) => launch(dir, port, options.tickMs ?? 500),
+      launch: (dir) => launch(dir, port, { tickTime: options.tickMs ?? 500 }),
     });
     const hosts = `127.0.0.1:${port}`;
     return Object.assign(server, { hosts, url: `zookeeper://${hosts}` });
   });
 }
 
-async function launch(dir: string, port: number, tickMs: number) {
+/** So many servers that elect one of them. */
+export function startZookeeperEnsemble(size: number): Promise<readonly TestServer[]> {
+  return threeTimes(async () => {
+    const ports: [client: number, peers: number, election: number][] = [];
+    for (let i = 0; i < size; i += 1) ports.push([await freePort(), await freePort(), await freePort()]);
+    const peers = ports.map(([, peer, election], i) => [`server.${i + 1}`, `127.0.0.1:${peer}:${election}`]);
+    const settings = { tickTime: 500, initLimit: 20, syncLimit: 10, ...(Object.fromEntries(peers) as object) };
+    const start = ([port]: readonly [number, number, number], i: number): Promise<TestServer> =>
+      startTestServer('zookeeper', {
+        port,
+        graceMs: 5_000,
+        launch: async (dir) => {
+          await mkdir(join(dir, 'data'), { recursive: true });
+          await writeFile(join(dir, 'data', 'myid'), String(i + 1));
+          return launch(dir, port, settings);
+        },
+      });
+    return Promise.all(ports.map(start));
+  });
+}
+
+async function launch(dir: string, port: number, more: object) {
   const config = join(dir, 'zoo.cfg');
   await mkdir(join(dir, 'data'), { recursive: true });
   const settings = {
-    tickTime: tickMs,
     dataDir: join(dir, 'data'),
     clientPort: port,
     clientPortAddress: '127.0.0.1',
     'admin.enableServer': false,
     maxClientCnxns: 0,
     '4lw.commands.whitelist': '*',
+    ...more,
   };
   await writeFile(
     config,
