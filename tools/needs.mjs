@@ -61,6 +61,12 @@ export const nfsNeeds = [
     tests: 'the NFS server',
     present: () => find('ganesha.nfsd') !== undefined && existsSync('/usr/lib/x86_64-linux-gnu/ganesha/libfsalvfs.so'),
   },
+  {
+    what: 'FUSE for Python (fusepy)',
+    packages: ['python3-fusepy'],
+    tests: 'a share whose calls fail',
+    present: () => hasPythonPackages('fusepy'),
+  },
 ];
 
 /** Those that this machine lacks. */

@@ -14,7 +14,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { guestKernel } from './guest-kernel.mjs';
 import { nfsNeeds, provide } from './needs.mjs';
-import { countVitest, noCounts, summaryLine } from './summary.mjs';
+import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const given = process.argv.slice(2);
@@ -27,13 +27,17 @@ function main(scratch) {
   const kernel = guestKernel(join(root, '.cache/guest-kernel'));
   const build = spawnSync(process.execPath, [join(root, 'tools/build.mjs'), '--for-tests'], { stdio: 'inherit' });
   if (build.status !== 0) throw new Error('the build failed');
-  const report = join(scratch, 'report.json');
-  const argv = [
-    ...[join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', 'test/nfs/vitest.config.ts'],
-    ...given.filter((argument) => argument !== '--install'),
-    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
-  ];
   const env = { ...process.env, TEST_DIST: join(root, 'dist'), GUEST_KERNEL: kernel };
+  return ['vitest'].map((config) => run(config, scratch, env)).reduce(add, noCounts());
+}
+
+function run(config, scratch, env) {
+  const report = join(scratch, `${config}.json`);
+  const argv = [
+    ...[join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', `test/nfs/${config}.config.ts`],
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
+    ...given.filter((argument) => argument !== '--install'),
+  ];
   const { status } = spawnSync(process.execPath, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
   return countVitest(report, status ?? 1);
 }

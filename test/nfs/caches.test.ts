@@ -89,6 +89,16 @@ describe('a replica on an NFS client that has cached what another one then chang
     }
   });
 
+  it('sees a folder anew that it opens, as a look does where a full share takes no file', async () => {
+    for (const n of [1, 2, 3]) {
+      const file = a.path(`file-${n}`);
+      const [here, there] = n % 2 === 0 ? clients : [clients[1], clients[0]];
+      await here.guest.run(`! ls ${file}`);
+      await there.guest.run(`: > ${file}`);
+      await expect(here.guest.run(`: < ${a.dir} && ls ${file}`)).resolves.toBe(`${file}\n`);
+    }
+  });
+
   it('makes the volume again that it knew as made, and that the other has removed', async () => {
     for (const [first, remover] of [
       [a, b],

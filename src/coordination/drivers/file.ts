@@ -12,6 +12,7 @@ import { ofdLockOwner } from '../../native/ofd-lock.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
 import { Custody, type HeldLock, type LockBackend } from '../lock-backend.ts';
 import { fileSystemKind, type FileSystemKind } from './file-system-kind.ts';
+import { nfsLeaseMs } from './nfs-lease.ts';
 import { openLocalLockFile, openRemoteLockFile, type LockFile } from './lock-file.ts';
 
 /**
@@ -53,10 +54,12 @@ export class FileBackend implements LockBackend {
   readonly #options: FileBackendOptions;
   readonly #slots = new FifoSemaphore(remoteCalls);
   #fileSystem: FileSystemKind;
+  #ttlMs: number;
   #problem: string | undefined = 'not started';
 
   constructor(options: FileBackendOptions) {
     this.#options = options;
+    this.#ttlMs = options.ttlMs;
     this.#fileSystem = options.fileSystem ?? { name: 'unknown', local: false, scope: 'host' };
   }
 
@@ -126,6 +129,7 @@ export class FileBackend implements LockBackend {
     const { directory } = this.#options;
     for (const folder of ['', 'groups', 'tmp']) await mkdir(path.join(directory, folder), { recursive: true });
     this.#fileSystem = this.#options.fileSystem ?? fileSystemKind((await statfs(directory)).type);
+    if (this.#fileSystem.name === 'nfs') await this.#heedLease(directory);
     // A name that nobody else uses, so this one file may be unlinked.
     const probe = path.join(directory, 'tmp', `aa-probe-${randomUUID()}`);
     const file = await this.#open(probe, signal);
@@ -136,6 +140,15 @@ export class FileBackend implements LockBackend {
       await file.close();
       await unlink(probe);
     }
+  }
+
+  /** A proof that outlasts the server's lease is none: meanwhile the server may have given the lock to another. */
+  async #heedLease(directory: string): Promise<void> {
+    const leaseMs = await nfsLeaseMs(directory);
+    if (leaseMs === undefined || leaseMs >= this.#ttlMs) return;
+    this.#ttlMs = leaseMs;
+    const message = `locks last ${leaseMs} ms, not lock_ttl: the NFS server of ${directory} keeps them no longer`;
+    this.#options.log.warn({ lease_ms: leaseMs }, message);
   }
 
   async #win(file: string, signal: AbortSignal): Promise<HeldLock> {
@@ -157,7 +170,7 @@ export class FileBackend implements LockBackend {
     const proving = this.#fileSystem.local ? undefined : this.#prover(file, custody);
     if (proving === undefined) custody.proof.extend(Infinity);
     else await this.#prove(file, custody);
-    proving?.start(this.#options.ttlMs / 6);
+    proving?.start(this.#ttlMs / 6);
     return {
       proof: custody.proof,
       onLost: (listener) => custody.onLost(listener),
@@ -174,7 +187,7 @@ export class FileBackend implements LockBackend {
   #prover(file: LockFile, custody: Custody): Loop {
     return new Loop({
       turn: () => this.#prove(file, custody),
-      pauseMs: () => this.#options.ttlMs / 6,
+      pauseMs: () => this.#ttlMs / 6,
       onError: (error) => {
         this.#options.log.warn({ err: error }, 'a lock file could not be written, so its lock is not proven');
         if (isErrno(error, ...lossErrors))
@@ -186,7 +199,7 @@ export class FileBackend implements LockBackend {
   async #prove(file: LockFile, custody: Custody): Promise<void> {
     const sentMs = this.#options.clock.nowMs();
     await file.prove();
-    custody.proof.extend(sentMs + this.#options.ttlMs);
+    custody.proof.extend(sentMs + this.#ttlMs);
   }
 
   /** Waits for a close for a bounded time; on a hung mount it ends when the mount does. */

@@ -138,9 +138,16 @@ export class ShareFiles {
    */
   async refresh(dir: string): Promise<void> {
     const path = pathIn(this.#allowed, dir, freshnessFile);
-    const handle = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
-    await handle.close();
-    await unlink(path).catch(ignore('ENOENT'));
+    try {
+      const handle = await open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+      await handle.close();
+      await unlink(path).catch(ignore('ENOENT'));
+    } catch (error) {
+      // A full share takes no file, and must let itself be emptied: a folder's attributes are also asked for when it is
+      // opened, unless it is mounted with `nocto`.
+      if (!isErrno(error, 'ENOSPC', 'EDQUOT')) throw error;
+      await (await open(pathIn(this.#allowed, dir), O_RDONLY | O_DIRECTORY)).close();
+    }
   }
 
   /** Where writing fails (a full share) nothing stays behind. */
@@ -177,7 +184,8 @@ export class ShareFiles {
       throw error;
     }
     await this.#syncFolder(dir);
-    if (how === 'link') await unlink(from).catch(ignore('ENOENT'));
+    // It is done. A name that stays behind goes with the next look.
+    if (how === 'link') await unlink(from).catch(() => undefined);
   }
 
   async #rename(from: string, to: string, call: typeof link, guard: CallGuard): Promise<void> {

@@ -7,7 +7,7 @@ import { startServerProcess, threeTimes } from '../../support/server-process.ts'
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
 
 /** How long the server keeps a silent client's locks, and how long after its start old clients may reclaim theirs. */
-export const leaseSeconds = 10;
+export const leaseSeconds = 20;
 const graceSeconds = 5;
 
 /** An NFSv4.1 server on loopback, `/share` being a folder of the host. `restart` keeps port, data and client records. */

@@ -23,6 +23,8 @@ export interface RigOptions {
   readonly image: GuestImage;
   readonly dist: string;
   readonly clients: readonly string[];
+  /** Of NFS; only 4.2 tells where the holes of a file are, so that a copy need not read them. */
+  readonly version?: '4.1' | '4.2';
 }
 
 /** An NFS server on loopback and guests that have mounted its share, at the path that it has on the host. */
@@ -39,20 +41,20 @@ export class Rig {
     this.clients = clients;
   }
 
-  static async start({ image, dist, clients: names }: RigOptions): Promise<Rig> {
+  static async start({ image, dist, clients: names, version = '4.1' }: RigOptions): Promise<Rig> {
     const dir = await makeTempDir('cinder-volume-aa-nfs-');
     const share = join(dir, 'share');
     await mkdir(share);
     const server = await startNfsServer(share);
     const clients = await Promise.all(names.map((name) => startClient(name, { dir, image, dist, server })));
     const rig = new Rig(dir, share, server, clients);
-    await Promise.all(clients.map((client) => rig.mount(client)));
+    await Promise.all(clients.map((client) => rig.mount(client, version)));
     return rig;
   }
 
   /** `hard`, as operators mount: a call waits for its server for ever. */
-  async mount({ guest, proxy }: Client): Promise<void> {
-    const options = `vers=4.1,proto=tcp,port=${proxy.port},addr=10.0.2.2,clientaddr=10.0.2.15,hard`;
+  async mount({ guest, proxy }: Client, version: '4.1' | '4.2'): Promise<void> {
+    const options = `vers=${version},proto=tcp,port=${proxy.port},addr=10.0.2.2,clientaddr=10.0.2.15,hard`;
     await guest.run(`mkdir -p ${this.share} && mount -t nfs4 -o ${options} 10.0.2.2:/share ${this.share}`);
   }
 
