@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { oneOf } from '../test/support/command-options.ts';
+import { oneOf, wholeNumber } from '../test/support/command-options.ts';
 
 const lockServices = ['file', 'zookeeper', 'redis'] as const;
 export type LockService = (typeof lockServices)[number];
@@ -90,20 +90,20 @@ export function parseOptions(argv: readonly string[]): BenchOptions | 'help' {
   if (values.help) return 'help';
   const against = values.against === undefined ? undefined : oneOf('--against', values.against, ['python', 'bare']);
   return {
-    count: whole('--count', values.count, 1),
-    chain: whole('--chain', values.chain, 0),
-    inFlight: whole('--in-flight', values['in-flight'], 1),
-    replicas: whole('--replicas', values.replicas, 1),
+    count: wholeNumber('--count', values.count, { min: 1 }),
+    chain: wholeNumber('--chain', values.chain, { min: 0 }),
+    inFlight: wholeNumber('--in-flight', values['in-flight'], { min: 1 }),
+    replicas: wholeNumber('--replicas', values.replicas, { min: 1 }),
     against,
     only: values.only === undefined ? undefined : oneOf('--only', values.only, ['ours', 'python']),
-    rounds: whole('--rounds', values.rounds, 1),
+    rounds: wholeNumber('--rounds', values.rounds, { min: 1 }),
     user: values.user,
     locks: oneOf('--locks', values.locks, lockServices),
     driver: driverOf(values.driver, against === 'python'),
-    threads: whole('--threads', values.threads, 1),
+    threads: wholeNumber('--threads', values.threads, { min: 1 }),
     volumesInDatabase: rowsOf(values['volumes-in-database'], values['start-only']),
     startOnly: values['start-only'],
-    starts: whole('--starts', values.starts, 1),
+    starts: wholeNumber('--starts', values.starts, { min: 1 }),
     json: values.json,
     keep: values.keep,
     cpuProf: values['cpu-prof'],
@@ -118,13 +118,7 @@ function driverOf(given: string | undefined, againstPython: boolean): 'folder' |
 }
 
 function rowsOf(text: string, startOnly: boolean): number[] {
-  const numbers = text.split(',').map((part) => whole('--volumes-in-database', part, 0));
+  const numbers = text.split(',').map((part) => wholeNumber('--volumes-in-database', part, { min: 0 }));
   if (numbers.length > 1 && !startOnly) throw new Error('several --volumes-in-database go only with --start-only');
   return numbers;
-}
-
-function whole(name: string, text: string, smallest: number): number {
-  const value = Number(text);
-  if (Number.isSafeInteger(value) && value >= smallest) return value;
-  throw new Error(`${name} must be a whole number of at least ${smallest}, not "${text}"`);
 }

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { oneOf } from '../../test/support/command-options.ts';
+import { oneOf, wholeNumber } from '../../test/support/command-options.ts';
 import type { Side } from './members.ts';
 import { serviceNames, type ServiceName } from './services.ts';
 
@@ -48,9 +48,7 @@ export function parseLockBenchOptions(argv: readonly string[]): LockBenchOptions
   const [first = 'study', ...others] = positionals;
   if (others.length > 0) throw new Error(`one command at a time, not "${positionals.join(' ')}"`);
   const command = oneOf('the command', first, commands);
-  const seconds = Number(values.seconds ?? defaultSeconds[command]);
-  if (!Number.isSafeInteger(seconds) || seconds < 1)
-    throw new Error(`--seconds must be a whole number of at least 1, not "${values.seconds ?? ''}"`);
+  const seconds = wholeNumber('--seconds', String(values.seconds ?? defaultSeconds[command]), { min: 1 });
   if (values.only !== undefined && command === 'mixed') throw new Error('--only has no meaning for mixed');
   return {
     command,
