@@ -83,6 +83,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
   const consumers = new Consumers({ ...serving, logs: log, tally: tally.tell, log: named('rpc') });
   const consuming = (signal: AbortSignal): Promise<Health> => consumers.probe(signal);
   const { reconciler } = custody;
+  tally.read(({ what }) => what === 'broker-lost' && reconciler.brokerLost());
   const looks = { config, tally, incarnation, db, coordinator, backends, units, door, reconciler, consuming };
   const http = createHttp({ ...members, ...looks, log: named('http') });
   const servers = [db, ...messaging.transports, messaging.caller, coordinator, ...images.components];

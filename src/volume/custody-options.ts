@@ -38,6 +38,8 @@ export interface CustodyTimings {
   readonly reconcileIntervalMs: number;
   /** Twice the scheduler's own wait: younger rows are still on their way. */
   readonly reconcileOlderThanMs: number;
+  /** The scheduler's own wait: so long after a broker was lost, what was sent before has come, or never will. */
+  readonly reconcileAfterLossMs: number;
   /** `[cinder_volume_aa] lock_wait_warning`; 0: never. */
   readonly lockWaitWarningMs: number;
   /** The pause before a given-back entry is tried here again: at first, and at most. */
@@ -56,6 +58,7 @@ export const defaultTimings: CustodyTimings = {
   takeoverIntervalMs: 500,
   reconcileIntervalMs: 60_000,
   reconcileOlderThanMs: 300_000,
+  reconcileAfterLossMs: 60_000,
   lockWaitWarningMs: 60_000,
   retryInitialMs: 500,
   retryMaxMs: 60_000,

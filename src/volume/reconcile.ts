@@ -24,6 +24,12 @@ const logKeys = {
   GroupSnapshot: 'group_snapshot_id',
 } as const satisfies Record<Uncarried['type'], string>;
 
+interface Look {
+  readonly carried: Set<string>;
+  readonly olderThanMs: number;
+  readonly signal: AbortSignal;
+}
+
 export interface ReconcileHooks {
   /**
    * Whether a volume whose row names no source is to be made empty. The row alone does not tell: one that is made from
@@ -36,6 +42,9 @@ export interface ReconcileHooks {
  * Takes up requests that the message queue has lost: rows that wait in a state of the closed list, older than any
  * message on its way, without an unfinished journal entry. All replicas look; the entry's id is made from the row as it
  * is, so that it is one entry, made once for each state of the row.
+ *
+ * A broker that goes may forget what it held. Who loses it looks a minute later, and then for younger rows as well: a
+ * message that comes all the same finds its work done.
  */
 export class Reconciler implements Component {
   readonly name = 'reconciliation';
@@ -45,14 +54,17 @@ export class Reconciler implements Component {
   readonly #loop: Loop;
   /** Rows that nobody carries and that are not touched either; each is reported once. */
   #uncarried: readonly Uncarried[] = [];
+  /** When a connection to the broker was lost last, and when that asks for a look; on the clock. */
+  #lostMs = Number.NEGATIVE_INFINITY;
+  #lookAtMs: number | undefined;
 
   constructor(options: CustodyOptions, door: Door, hooks: ReconcileHooks) {
     this.#options = options;
     this.#door = door;
     this.#hooks = hooks;
     this.#loop = new Loop({
-      turn: (signal) => this.turn(signal),
-      pauseMs: () => options.timings.reconcileIntervalMs,
+      turn: (signal) => this.#look(signal),
+      pauseMs: () => this.#pauseMs(),
       onError: (err) => options.log.warn({ err }, 'could not look for lost requests'),
     });
   }
@@ -70,8 +82,34 @@ export class Reconciler implements Component {
     return { ok: true };
   }
 
-  /** One look over all backends that are ready. */
-  async turn(signal: AbortSignal): Promise<void> {
+  /** The broker may have forgotten what it held. */
+  brokerLost(): void {
+    const { clock, timings } = this.#options;
+    this.#lostMs = clock.nowMs();
+    if (this.#lookAtMs !== undefined) return;
+    this.#lookAtMs = this.#lostMs + timings.reconcileAfterLossMs;
+    this.#loop.wake();
+  }
+
+  #pauseMs(): number {
+    const { clock, timings } = this.#options;
+    const untilLookMs = (this.#lookAtMs ?? Number.POSITIVE_INFINITY) - clock.nowMs();
+    return Math.min(timings.reconcileIntervalMs, Math.max(untilLookMs, 0));
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { reconcileAfterLossMs, reconcileOlderThanMs } = this.#options.timings;
+    const nowMs = this.#options.clock.nowMs();
+    const isAfterLoss = this.#lookAtMs !== undefined && this.#lookAtMs <= nowMs;
+    await this.turn(signal, isAfterLoss ? reconcileAfterLossMs : reconcileOlderThanMs);
+    if (!isAfterLoss) return;
+    // Lost again meanwhile: what was sent between the two is not old enough yet.
+    const nextMs = this.#lostMs + reconcileAfterLossMs;
+    this.#lookAtMs = nextMs > nowMs ? nextMs : undefined;
+  }
+
+  /** One look over all backends that are ready, for rows that are at least so old. */
+  async turn(signal: AbortSignal, olderThanMs = this.#options.timings.reconcileOlderThanMs): Promise<void> {
     const { db, ports, log } = this.#options;
     const backends = readyBackends(ports);
     if (backends.length === 0) return;
@@ -83,10 +121,10 @@ export class Reconciler implements Component {
     const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
     for (const backend of backends) {
       for (const order of LOST_REQUESTS.filter(({ method }) => this.#door.serves(method))) {
-        await this.#takeUp(order, backend, { carried, signal });
+        await this.#takeUp(order, backend, { carried, olderThanMs, signal });
       }
     }
-    await this.#report(backends, carried);
+    await this.#report(backends, { carried, olderThanMs });
   }
 
   /** As the last look found them. */
@@ -94,12 +132,8 @@ export class Reconciler implements Component {
     return this.#uncarried;
   }
 
-  async #takeUp(
-    order: LostRequest,
-    backend: string,
-    look: { carried: Set<string>; signal: AbortSignal },
-  ): Promise<void> {
-    for await (const rows of pages(pageSize, (page) => this.#rows(order, backend, page, look.signal))) {
+  async #takeUp(order: LostRequest, backend: string, look: Look): Promise<void> {
+    for await (const rows of pages(pageSize, (page) => this.#rows(order, backend, page, look))) {
       const lost = rows.filter(({ id }) => !look.carried.has(`${order.type} ${id}`));
       const entries: NewEntry[] = [];
       for (const row of lost) {
@@ -122,16 +156,11 @@ export class Reconciler implements Component {
     { type, status }: LostRequest,
     backend: string,
     page: Page,
-    signal: AbortSignal,
+    { olderThanMs, signal }: Look,
   ): Promise<readonly (Volume | Snapshot)[]> {
     signal.throwIfAborted();
-    const { db, timings } = this.#options;
-    const filter: VolumeFilter = {
-      backend,
-      statuses: [status],
-      olderThanMs: timings.reconcileOlderThanMs,
-      ...page,
-    };
+    const { db } = this.#options;
+    const filter: VolumeFilter = { backend, statuses: [status], olderThanMs, ...page };
     return type === 'Volume' ? db.volumes.list(filter) : db.snapshots.list(filter);
   }
 
@@ -149,9 +178,8 @@ export class Reconciler implements Component {
     return lostEntry(order, { backend, row, context, origin: 'reconcile', seen, isWhole: true });
   }
 
-  async #report(backends: readonly string[], carried: ReadonlySet<string>): Promise<void> {
-    const { db, log, timings } = this.#options;
-    const look = { carried, olderThanMs: timings.reconcileOlderThanMs };
+  async #report(backends: readonly string[], look: Pick<Look, 'carried' | 'olderThanMs'>): Promise<void> {
+    const { db, log } = this.#options;
     const found = await Promise.all(backends.map((backend) => findUncarried(db, { ...look, backend })));
     const reported = new Set(this.#uncarried.map(({ id, status }) => `${id} ${status}`));
     this.#uncarried = found.flat();

@@ -1,8 +1,8 @@
-import { messageOf } from '../../kernel/errors.ts';
+import { AppError, toError } from '../../kernel/errors.ts';
 import type { StepGuard } from '../exec.ts';
 import type { CapacityReport, DriverStats } from '../volume-driver.ts';
 import type { RemoteFsParts } from './parts.ts';
-import type { Candidate } from './placement.ts';
+import type { Candidate, Candidates } from './placement.ts';
 import { gib } from './settings.ts';
 import type { Share } from './shares.ts';
 
@@ -25,12 +25,15 @@ export class Capacity {
     this.#parts = parts;
   }
 
-  /** The shares that can be used now. */
-  async candidates(provisioned: ReadonlyMap<string, number>, guard: StepGuard): Promise<readonly Candidate[]> {
+  async candidates(provisioned: ReadonlyMap<string, number>, guard: StepGuard): Promise<Candidates> {
     const found = await Promise.all(
       this.#parts.mounts.shares().map((share) => this.#candidate(share, provisioned, guard)),
     );
-    return found.filter((candidate) => typeof candidate !== 'string');
+    const failures = found.filter((one) => one instanceof Error);
+    return {
+      usable: found.filter((one): one is Candidate => !(one instanceof Error)),
+      doubt: failures.find((error) => !(error instanceof AppError) || error.outcome === 'unknown'),
+    };
   }
 
   async report(
@@ -41,8 +44,8 @@ export class Capacity {
       this.#parts.mounts.shares().map(async (share) => {
         const { location } = share;
         const found = await this.#candidate(share, provisioned, guard);
-        return typeof found === 'string'
-          ? { location, capacity: null, problem: found }
+        return found instanceof Error
+          ? { location, capacity: null, problem: found.message }
           : { location, capacity: toGb(found) };
       }),
     );
@@ -60,14 +63,14 @@ export class Capacity {
     share: Share,
     provisioned: ReadonlyMap<string, number>,
     guard: StepGuard,
-  ): Promise<Candidate | string> {
+  ): Promise<Candidate | Error> {
     try {
       const { location } = share;
       return { location, ...(await this.#room(share, guard)), provisionedGb: provisioned.get(location) ?? 0 };
     } catch (error) {
       guard.signal.throwIfAborted();
       this.#parts.log.warn({ share: share.location, err: error }, 'the share cannot be used now');
-      return messageOf(error);
+      return toError(error);
     }
   }
 

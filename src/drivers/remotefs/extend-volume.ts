@@ -74,9 +74,10 @@ async function requireRoom(
   work: DriverWork,
 ): Promise<void> {
   const more = sizeGb - (volume.size ?? 0);
-  const shares = await room.capacity.candidates(provisioned, work);
-  const share = shares.find(({ location }) => location === volume.provider_location);
+  const { usable, doubt } = await room.capacity.candidates(provisioned, work);
+  const share = usable.find(({ location }) => location === volume.provider_location);
   if (share !== undefined && isEligible(share, more, room.rules)) return;
+  if (share === undefined && doubt !== undefined) throw doubt;
   throw refuse(
     `insufficient space on ${String(volume.provider_location)} to extend volume ${volume.id} by ${more} GiB`,
   );

@@ -28,13 +28,25 @@ export function isEligible(share: Candidate, sizeGb: number, rules: PlacementRul
   );
 }
 
-/** The eligible share with the least promised; of equals the first. */
-export function chooseShare(shares: readonly Candidate[], sizeGb: number, rules: PlacementRules): Candidate {
-  if (shares.length === 0) throw new CinderError('NfsNoSharesMounted', {}, { outcome: 'not-started' });
-  const eligible = shares.filter((share) => isEligible(share, sizeGb, rules));
-  const [first, ...rest] = eligible;
-  if (first === undefined) {
-    throw new CinderError('NfsNoSuitableShareFound', { volume_size: sizeGb }, { outcome: 'not-started' });
-  }
+/** The shares that can be used now. */
+export interface Candidates {
+  readonly usable: readonly Candidate[];
+  /** Why nothing is known of another one, which may have room: its server did not answer. */
+  readonly doubt: Error | undefined;
+}
+
+/**
+ * The eligible share with the least promised; of equals the first.
+ *
+ * @throws `doubt` where there is none: a share that hangs is no refusal
+ */
+export function chooseShare({ usable, doubt }: Candidates, sizeGb: number, rules: PlacementRules): Candidate {
+  const [first, ...rest] = usable.filter((share) => isEligible(share, sizeGb, rules));
+  if (first === undefined) throw doubt ?? noShare(usable, sizeGb);
   return rest.reduce((best, share) => (share.provisionedGb < best.provisionedGb ? share : best), first);
+}
+
+function noShare(usable: readonly Candidate[], sizeGb: number): CinderError {
+  if (usable.length === 0) return new CinderError('NfsNoSharesMounted', {}, { outcome: 'not-started' });
+  return new CinderError('NfsNoSuitableShareFound', { volume_size: sizeGb }, { outcome: 'not-started' });
 }

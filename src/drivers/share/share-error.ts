@@ -4,7 +4,7 @@ import type { WireError } from './share-protocol.ts';
 /** A call to a share failed, or its end is not known. */
 export class ShareError extends AppError {
   readonly code = 'SHARE';
-  /** The errno's name (`ENOSPC`), or `DEADLINE`, `ABORTED`, `REFUSED`, `HELPER` (it was killed or died). */
+  /** The errno's name (`ENOSPC`), or `DEADLINE`, `ABORTED`, `REFUSED`, `TAKEN`, `HELPER` (it was killed or died). */
   readonly errno: string;
 
   constructor(verb: string, error: WireError, options: ErrorOptions = {}) {

@@ -64,7 +64,8 @@ export class ShareFiles {
 
   async commit(args: CommitArgs, guard: CallGuard): Promise<null> {
     const { dir, temp, name, how, mode, owner, growTo } = args;
-    const handle = await open(pathIn(this.#allowed, dir, tempFolder, temp), O_RDWR | O_NOFOLLOW);
+    const path = pathIn(this.#allowed, dir, tempFolder, temp);
+    const handle = await open(path, O_RDWR | O_NOFOLLOW).catch(takenAway(path));
     try {
       if (growTo !== null && (await handle.stat()).size < growTo) await handle.truncate(growTo);
       await finish(handle, mode, owner);
@@ -176,6 +177,7 @@ export class ShareFiles {
     const from = pathIn(this.#allowed, dir, tempFolder, temp);
     const to = pathIn(this.#allowed, dir, name);
     try {
+      await lstat(from).catch(takenAway(from));
       await this.#rename(from, to, how === 'link' ? link : rename, guard);
     } catch (error) {
       // Whoever has our locks by now may have had its look already, and would not find it. The tag in the name is ours
@@ -215,6 +217,17 @@ export class ShareFiles {
       throw error;
     }
   }
+}
+
+/**
+ * Whoever looks at a volume removes what others have unfinished of it: a successor, whose locks we had, or somebody who
+ * was asked how to reach the target of a migration and has come to it late. That says nothing of the operation.
+ */
+function takenAway(path: string): (error: unknown) => never {
+  return (error) => {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new CallError('TAKEN', `somebody has removed ${path}`, 'unknown');
+  };
 }
 
 /**

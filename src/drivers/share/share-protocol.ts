@@ -162,7 +162,7 @@ export type ToHelper =
   | { readonly op: 'abort'; readonly id: number };
 
 export interface WireError {
-  /** The errno's name, or `DEADLINE`, `ABORTED`, `REFUSED`. */
+  /** The errno's name, or `DEADLINE`, `ABORTED`, `REFUSED`, `TAKEN` (an unfinished file, by somebody who looked). */
   readonly code: string;
   readonly message: string;
   readonly outcome: Outcome;

@@ -105,6 +105,22 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('a volume that is copied to ano
     expect(other.files()).not.toContain(file);
   });
 
+  it('is copied again where somebody who looks at the target, asked late, has removed the unfinished copy', async () => {
+    const volume = await backend.available();
+    backend.write(volume, 0, 65536, 7);
+    const way = await passage(volume, 'raw');
+    const target = { ...way.target, provider_location: otherLocation };
+    const late = backend.work({
+      commitPoint: async () => {
+        await other.driver.connection?.connect(target, {}, other.work(noting('raw')));
+      },
+    });
+    await expect(backend.driver.migration.copy(way, false, late)).rejects.toMatchObject({ outcome: 'unknown' });
+    await backend.driver.migration.copy(way, false, backend.work());
+    other.expectBytes(`volume-${way.target.id}`, 'raw', 0, 65536, 7);
+    expect([other.temps(), backend.temps()]).toEqual([[], []]);
+  });
+
   it.each([
     ['is no share', { export: '/etc' }, '"/etc" is no share'],
     ['would be an option of mount', { export: '-oexec:/x' }, 'is no share'],

@@ -161,7 +161,9 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
       owner: null,
       growTo: null,
     } as const;
-    await expect(share.call('commit', missing, guard())).rejects.toMatchObject({ errno: 'ENOENT', outcome: 'failed' });
+    await expect(share.call('commit', missing, guard())).rejects.toMatchObject({ errno: 'TAKEN', outcome: 'unknown' });
+    const absent = share.call('adopt', { dir, name: 'absent', as: 'volume-y', mode: 0o600 }, guard());
+    await expect(absent).rejects.toMatchObject({ errno: 'ENOENT', outcome: 'failed' });
     await share.stop();
   });
 });

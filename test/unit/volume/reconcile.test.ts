@@ -76,6 +76,20 @@ describe('reconciliation', () => {
     await lease.release();
   });
 
+  it('looks for younger rows once a broker was lost, when what was on its way must have come', async () => {
+    world.volume('before', { source_volid: 's', age_ms: 10_000 } as object);
+    world.volume('young', { source_volid: 's', age_ms: 10 } as object);
+    const timings = { reconcileAfterLossMs: 200 };
+    const replica = await world.replica({ operations: [fill(world, 'r', { name: 'create_volume' })], timings });
+    const { reconciler } = replica.custody;
+    reconciler.brokerLost();
+    reconciler.brokerLost();
+    await eventually(() => taken().length > 0);
+    await eventually(() => world.status('before') === 'available');
+    expect(taken()).toEqual(['create_volume before']);
+    expect(world.status('young')).toBe('creating');
+  });
+
   it('never guesses what a volume without a source is made from', async () => {
     world.volume('v1');
     const [careful] = await twoReplicas(false);

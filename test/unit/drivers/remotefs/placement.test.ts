@@ -18,7 +18,7 @@ describe('the choice of a share', () => {
       share('b', { provisionedGb: 1 }),
       share('c', { provisionedGb: 1 }),
     ];
-    expect(chooseShare(shares, 1, rules).location).toBe('b');
+    expect(chooseShare({ usable: shares, doubt: undefined }, 1, rules).location).toBe('b');
   });
 
   it('counts promises, so that two requests at once do not both take the last room', () => {
@@ -37,7 +37,14 @@ describe('the choice of a share', () => {
   });
 
   it('says why there is none', () => {
-    expect(() => chooseShare([], 1, rules)).toThrow('No mounted NFS shares');
-    expect(() => chooseShare([share('a')], 21, rules)).toThrow('21G');
+    expect(() => chooseShare({ usable: [], doubt: undefined }, 1, rules)).toThrow('No mounted NFS shares');
+    expect(() => chooseShare({ usable: [share('a')], doubt: undefined }, 21, rules)).toThrow('21G');
+  });
+
+  it('refuses nobody for lack of room while a share that may have it does not answer', () => {
+    const doubt = new Error('statfs: no answer');
+    expect(() => chooseShare({ usable: [], doubt }, 1, rules)).toThrow(doubt);
+    expect(() => chooseShare({ usable: [share('a')], doubt }, 21, rules)).toThrow(doubt);
+    expect(chooseShare({ usable: [share('a')], doubt }, 1, rules).location).toBe('a');
   });
 });
