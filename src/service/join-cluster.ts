@@ -1,6 +1,7 @@
 import type { Database } from '../db/database.ts';
 import type { BackendRows } from '../db/ports/services.ts';
 import type { WorkerRow } from '../db/ports/resources.ts';
+import { parseHost } from '../domain/host.ts';
 import type { Cluster, Service } from '../domain/rows.ts';
 
 /*
@@ -28,12 +29,22 @@ export interface JoinPlan extends Joining {
   readonly rows: BackendRows;
   /** What the service had begun and not ended. */
   readonly workers: readonly WorkerRow[];
-  readonly queue: { readonly name: string; readonly waiting: number | null };
+  /** Those that requests went to until now. */
+  readonly queues: ReadonlyMap<string, number | null>;
   /** Empty: it can be done. */
   readonly hindrances: readonly string[];
 }
 
 const BINARY = 'cinder-volume';
+
+/**
+ * The queues of requests for a `host@backend` or `cluster@backend`: senders of today name the host, or the cluster, once
+ * more as the server; those before them did not.
+ */
+export function requestQueues(backend: string): readonly [string, string] {
+  const topic = `${BINARY}.${backend}`;
+  return [`${topic}.${parseHost(backend).host}`, topic];
+}
 
 export interface JoinOptions {
   /** A service that was silent for longer is down. */
@@ -46,8 +57,7 @@ export async function planJoin(db: Database, joining: Joining, options: JoinOpti
   const { host, cluster } = joining;
   const services = await db.services.list({ binary: BINARY });
   const found = services.find((service) => service.host === host);
-  const name = `${BINARY}.${host}`;
-  const waiting = (await options.depths([name])).get(name) ?? null;
+  const queues = await options.depths(requestQueues(host));
   const rows = await db.clusters.rowsOutside(host, cluster);
   const { disabled = false } = (await db.clusters.get(cluster, BINARY)) ?? {};
   return {
@@ -55,13 +65,13 @@ export async function planJoin(db: Database, joining: Joining, options: JoinOpti
     service: found ?? null,
     rows,
     workers: found === undefined ? [] : await db.workers.ofService(found.id),
-    queue: { name, waiting },
+    queues,
     hindrances: [
       ...(found === undefined ? hindrancesWithoutService(joining, rows) : hindrancesOf(found, joining, options)),
       ...(disabled ? [`the cluster ${cluster} is disabled: enable it, or the scheduler gives it nothing`] : []),
-      ...(waiting === null || waiting === 0
-        ? []
-        : [`${waiting} requests wait in ${name}: let ${host} take them first`]),
+      ...[...queues].flatMap(([name, waiting]) =>
+        waiting ? [`${waiting} requests wait in ${name}: let ${host} take them first`] : [],
+      ),
     ],
   };
 }

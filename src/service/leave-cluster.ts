@@ -2,7 +2,7 @@ import type { Database, Repositories } from '../db/database.ts';
 import type { WorkerRow } from '../db/ports/resources.ts';
 import type { BackendRows } from '../db/ports/services.ts';
 import type { Service } from '../domain/rows.ts';
-import type { QueueDepths } from './join-cluster.ts';
+import { requestQueues, type QueueDepths } from './join-cluster.ts';
 
 /*
  * Back to one Python service: rows under its host's name again, what was begun and not ended in its name, so that its
@@ -113,7 +113,7 @@ function isOurs({ binary, host, cluster_name }: Service, leaving: Leaving): bool
 /** The queues that nobody reads any more afterwards. */
 function queuesOf({ cluster, host }: Leaving, others: readonly Service[]): readonly string[] {
   const names = [...(cluster === null ? [] : [cluster]), ...others.map((service) => service.host)];
-  return [...new Set(names)].filter((name) => name !== host).map((name) => `${BINARY}.${name}`);
+  return [...new Set(names)].filter((name) => name !== host).flatMap(requestQueues);
 }
 
 function atLeast(count: number): string {

@@ -1,13 +1,13 @@
 import type { Config } from '../../config/load.ts';
 import type { BackendRows } from '../../db/ports/services.ts';
 import type { WorkerRow } from '../../db/ports/resources.ts';
-import type { JoinPlan } from '../../service/join-cluster.ts';
+import { requestQueues, type JoinPlan } from '../../service/join-cluster.ts';
 import type { LeavePlan } from '../../service/leave-cluster.ts';
 import { settledByPython, waitingText, type Waiting } from './under-way.ts';
 
 /** What joining changes for one backend, for somebody who decides at night. */
 export function joinReport(plan: JoinPlan, waiting: readonly Waiting[], config: Config): string {
-  const { backend, host, cluster, service, rows, workers, queue } = plan;
+  const { backend, host, cluster, service, rows, workers, queues } = plan;
   const { coordination } = config.settings;
   const { nasSecureFileOperations, nasSecureFilePermissions } = config.backend(backend);
   return [
@@ -16,7 +16,7 @@ export function joinReport(plan: JoinPlan, waiting: readonly Waiting[], config: 
     `  rows included    ${counts(rows)}`,
     ...listed('begun work', 'goes on, or ends as at a start of its service', workers.map(workerText)),
     ...listed('rows that wait', 'nobody carries them', waiting.filter((row) => !isOf(workers, row)).map(waitingText)),
-    `  requests go to   cinder-volume.${cluster} (until now ${queue.name}, ${depthText(queue.waiting)})`,
+    `  requests go to   ${requestQueues(cluster)[0]} (until now ${queuesText(queues)})`,
     `  locks            names as before; taken in ${withoutPassword(coordination.backendUrl)}`,
     `  NAS security     operations ${nasSecureFileOperations}, permissions ${nasSecureFilePermissions}; auto goes by .cinderSecureEnvIndicator on each share`,
   ].join('\n');
@@ -37,7 +37,7 @@ export function leaveReport(plan: LeavePlan, waiting: readonly Waiting[], keepTa
       begun.map((worker) => `${workerText(worker)}${endText(worker, waiting)}`),
     ),
     ...listed('others wait', 'as before', waiting.filter(({ settledBy }) => settledBy === 'others').map(waitingText)),
-    `  queues left      ${[...queues].map(([name, waiting]) => `${name} (${depthText(waiting)})`).join(', ') || 'none'}`,
+    `  queues left      ${queuesText(queues) || 'none'}`,
     `  our tables       ${keepTables ? 'stay' : 'are dropped'}`,
   ].join('\n');
 }
@@ -72,6 +72,10 @@ function endText({ id }: WorkerRow, waiting: readonly Waiting[]): string {
 
 function isOf(workers: readonly WorkerRow[], { worker }: Waiting): boolean {
   return worker !== null && workers.some(({ id }) => id === worker.id);
+}
+
+function queuesText(queues: ReadonlyMap<string, number | null>): string {
+  return [...queues].map(([name, waiting]) => `${name}: ${depthText(waiting)}`).join(', ');
 }
 
 function depthText(waiting: number | null): string {

@@ -37,7 +37,7 @@ export async function lookForward(
     late: () =>
       waitingIn(
         depths,
-        plans.map(({ queue }) => queue.name),
+        plans.flatMap(({ queues }) => [...queues.keys()]),
       ),
   };
 }

@@ -6,6 +6,7 @@ import { runCommand } from '../../../src/cli/program.ts';
 import { queueDepths } from '../../../src/rpc/rabbit/queue-depths.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
+import { RpcClient } from '../../../src/rpc/rpc-client.ts';
 import { engines, newEntry, startFixture, type Fixture } from '../../contract/db/fixture.ts';
 import { defaultRabbitOptions } from '../../contract/transport/rabbit-defaults.ts';
 import { sharedRabbit } from '../../support/shared-servers.ts';
@@ -86,7 +87,7 @@ describe.each(engines)('adopt on %s', (engine) => {
     expect(ran).toMatchObject({ code: 0, said: expect.stringContaining('[nfs] old@nfs → cluster c@nfs') as string });
     expect(ran.said).toContain('2 volumes, 0 groups, 0 consistency groups, 0 cached images');
     expect(ran.said).toContain(`Volume ${second} deleting`);
-    expect(ran.said).toContain('cinder-volume.c@nfs (until now cinder-volume.old@nfs');
+    expect(ran.said).toContain('cinder-volume.c@nfs.c (until now cinder-volume.old@nfs.old: ');
     expect(ran.said).not.toContain('secret');
     expect(await volumes()).toEqual(before);
     await fixture.db.services.beat(python.id, 'nova');
@@ -228,25 +229,35 @@ describe.each(engines)('adopt on %s', (engine) => {
     const { url } = await sharedRabbit();
     const transportUrl = url.replace('amqp:', 'rabbit:');
     await writeFile(conf, confText({ databaseUrl: fixture.url, transportUrl }));
-    expect((await adopt('--from', 'old', '--dry-run')).said).toContain('cinder-volume.old@nfs, does not exist');
+    expect((await adopt('--from', 'old', '--dry-run')).said).toContain('cinder-volume.old@nfs.old: does not exist');
     const transport = createTransport({ url: transportUrl, options: defaultRabbitOptions(), log: silentLogger });
     await transport.start(AbortSignal.timeout(20_000));
-    const key = 'cinder-volume.old@nfs';
-    const queue = { kind: 'topic', exchange: 'openstack', name: key } as const;
-    const listener = transport.listen({ name: 'once', queues: [queue], prefetch: 1, onDelivery: () => undefined });
-    await listener.ready(AbortSignal.timeout(20_000));
-    await listener.close();
-    const to = { kind: 'topic', exchange: 'openstack', key } as const;
-    await transport.publish({ to, body: Buffer.from('{}') }, AbortSignal.timeout(20_000));
-    await transport.stop({ force: AbortSignal.timeout(5_000) });
-
+    await requestTo(transportUrl, { topic: 'cinder-volume.old@nfs', server: 'old' });
     const ran = await adopt('--from', 'old');
     expect(ran).toMatchObject({ code: 1 });
-    expect(ran.said).toContain('not now: 1 requests wait in cinder-volume.old@nfs');
+    expect(ran.said).toContain('not now: 1 requests wait in cinder-volume.old@nfs.old');
+    await requestTo(transportUrl, { topic: 'cinder-volume.c@nfs', server: 'c' });
+    const back = await adopt('--back', '--to', 'old');
+    expect(back).toMatchObject({ code: 1 });
+    expect(back.said).toContain('not now: 1 requests wait in cinder-volume.c@nfs.c');
     const nobody = { url: 'rabbit://h:1@127.0.0.1:1/', options: defaultRabbitOptions() };
-    await expect(queueDepths(nobody, [key])).rejects.toMatchObject({ code: 'NO_BROKER' });
+    await expect(queueDepths(nobody, ['cinder-volume.old@nfs'])).rejects.toMatchObject({ code: 'NO_BROKER' });
   });
 });
+
+/** As cinder-api and the scheduler send it, to a queue that somebody has read. */
+async function requestTo(url: string, target: { readonly topic: string; readonly server: string }): Promise<void> {
+  const transport = createTransport({ url, options: defaultRabbitOptions(), log: silentLogger });
+  await transport.start(AbortSignal.timeout(20_000));
+  const queue = { kind: 'topic', exchange: 'openstack', name: `${target.topic}.${target.server}` } as const;
+  const listener = transport.listen({ name: 'once', queues: [queue], prefetch: 1, onDelivery: () => undefined });
+  await listener.ready(AbortSignal.timeout(20_000));
+  await listener.close();
+  const client = new RpcClient({ transport, controlExchange: 'openstack', log: silentLogger });
+  await client.cast(target, 'delete_volume', '3.0', {}, AbortSignal.timeout(20_000));
+  await client.stop();
+  await transport.stop({ force: AbortSignal.timeout(5_000) });
+}
 
 function confText({ databaseUrl, transportUrl }: { databaseUrl: string; transportUrl: string }): string {
   return `[DEFAULT]
