@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Volume } from '../../../src/domain/rows.ts';
 import type { CloneSource } from '../../../src/drivers/volume-driver.ts';
 import { FolderBackend } from './folder-backend.ts';
-import { inImage, infoOf } from './encrypted-image.ts';
+import { belowOf, inImage } from './encrypted-image.ts';
 
 /** A folder backend with encrypted volumes, each with a key of its own. */
 export interface EncryptedBackend {
@@ -36,10 +36,4 @@ export async function encryptedBackend(): Promise<EncryptedBackend> {
     guest: (of, command, passphrase = passphraseOf(of)) =>
       inImage({ path: path(of), format: 'qcow2', passphrase, below: belowOf(path(of)) }, command),
   };
-}
-
-/** The files that it stands on, by their headers. */
-function belowOf(path: string): readonly string[] {
-  const backing = infoOf(path)['full-backing-filename'];
-  return typeof backing === 'string' ? [backing, ...belowOf(backing)] : [];
 }

@@ -11,18 +11,19 @@ export interface EncryptedImage {
   readonly below?: readonly string[];
 }
 
-/** Runs one command of qemu-io in it. Answers what it printed; throws where it does not open, or differs. */
-export function inImage(image: EncryptedImage, command: string): string {
+/** Runs commands of qemu-io in it. Answers what it printed; throws where it does not open, or differs. */
+export function inImage(image: EncryptedImage, ...commands: readonly string[]): string {
   const folder = mkdtempSync(join(tmpdir(), 'key-'));
   try {
     writeFileSync(join(folder, 'key'), image.passphrase);
     const secret = `secret,id=k,format=raw,file=${join(folder, 'key')}`;
     const { status, stdout, stderr } = spawnSync(
       'qemu-io',
-      ['--object', secret, '-c', command, `json:${JSON.stringify(nodeOf(image))}`],
+      ['--object', secret, ...commands.flatMap((command) => ['-c', command]), `json:${JSON.stringify(nodeOf(image))}`],
       { encoding: 'utf8' },
     );
-    if (status !== 0 || stdout.includes('verification failed')) throw new Error(`${command}: ${stdout}${stderr}`);
+    if (status !== 0 || stdout.includes('verification failed'))
+      throw new Error(`${commands.join('; ')}: ${stdout}${stderr}`);
     return stdout;
   } finally {
     rmSync(folder, { recursive: true });
@@ -41,4 +42,10 @@ function nodeOf({ path, format, below = [], passphrase }: EncryptedImage): objec
 export function infoOf(path: string): Readonly<Record<string, unknown>> {
   const text = execFileSync('qemu-img', ['info', '-U', '--output=json', path], { encoding: 'utf8' });
   return JSON.parse(text) as Readonly<Record<string, unknown>>;
+}
+
+/** The files that it stands on, by their headers. */
+export function belowOf(path: string): readonly string[] {
+  const backing = infoOf(path)['full-backing-filename'];
+  return typeof backing === 'string' ? [backing, ...belowOf(backing)] : [];
 }
