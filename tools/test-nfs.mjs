@@ -1,11 +1,12 @@
 #!/usr/bin/env node
 /*
- * npm run test:nfs [-- [--install] [VITEST ARGUMENTS…]]
+ * npm run test:nfs [-- [--install] [--suite] [VITEST ARGUMENTS…]]
  *
  * The tests on real NFS clients (test/nfs/README.md): looks for what they need, builds, and runs them. The last line
  * is always `N passed, N failed`, with `, N skipped` where some were.
  *
  *   --install   installs what is missing (as root on Debian or Ubuntu; also where CI=true); starts no service
+ *   --suite     only the driver's own tests in a guest; without it arguments for vitest choose among the others
  */
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
@@ -18,6 +19,9 @@ import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const given = process.argv.slice(2);
+const vitestArguments = given.filter((argument) => !['--install', '--suite'].includes(argument));
+const chosen = vitestArguments.length > 0 ? ['vitest'] : ['vitest', 'suite'];
+const configs = given.includes('--suite') ? ['suite'] : chosen;
 const mayInstall = given.includes('--install') || process.env.CI === 'true';
 
 function main(scratch) {
@@ -28,15 +32,15 @@ function main(scratch) {
   const build = spawnSync(process.execPath, [join(root, 'tools/build.mjs'), '--for-tests'], { stdio: 'inherit' });
   if (build.status !== 0) throw new Error('the build failed');
   const env = { ...process.env, TEST_DIST: join(root, 'dist'), GUEST_KERNEL: kernel };
-  return ['vitest'].map((config) => run(config, scratch, env)).reduce(add, noCounts());
+  return configs.map((config) => run(config, scratch, env)).reduce(add, noCounts());
 }
 
 function run(config, scratch, env) {
   const report = join(scratch, `${config}.json`);
   const argv = [
     ...[join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--config', `test/nfs/${config}.config.ts`],
-    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`, '--passWithNoTests'],
-    ...given.filter((argument) => argument !== '--install'),
+    ...['--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+    ...vitestArguments,
   ];
   const { status } = spawnSync(process.execPath, argv, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], env });
   return countVitest(report, status ?? 1);
