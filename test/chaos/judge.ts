@@ -15,6 +15,8 @@ export interface JudgeOptions {
   readonly known: Known;
   readonly guest: Guest;
   readonly locksCanBeLost: boolean;
+  /** When entries ended, by the database's clock. */
+  readonly endedMs: () => Promise<ReadonlyMap<string, number>>;
 }
 
 /** What ends after a settlement (a workers row, the outbox) may take this long. */
@@ -25,14 +27,14 @@ const quietWithinMs = 30_000;
  * each other; rows with what was asked for; data with what was written; commit points with the tokens of their owners.
  */
 export async function judge(options: JudgeOptions): Promise<readonly Difference[]> {
-  const { lab, known, guest, locksCanBeLost } = options;
+  const { lab, known, guest, locksCanBeLost, endedMs } = options;
   const evidence = await quietEvidence(sceneOf(lab.config, [lab.share, lab.leavingShare], options.drive));
   const found = [...verify(evidence), ...askedFor(known, evidence), ...(await imageProblems(evidence.shares))];
   for (const { id, content } of known.volumes) found.push(...(await guest.checkVolume(id, content)));
   for (const { id, volume, content } of known.snapshots) {
     found.push(...(await guest.checkSnapshot(id, volume.id, content)));
   }
-  return [...found, ...ownersAtOnce(await readTrace(lab.traceDir), locksCanBeLost)];
+  return [...found, ...ownersAtOnce(await readTrace(lab.traceDir), locksCanBeLost, await endedMs())];
 }
 
 /** As soon as nothing is wrong; else what is there after a while. */

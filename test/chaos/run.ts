@@ -92,7 +92,8 @@ async function phases(
       await ended;
       await lab.heal();
       history.add('phase', 'judgement');
-      wrong.push(...(await judge({ lab, drive, known, guest, locksCanBeLost: options.locks !== 'file' })));
+      const locksCanBeLost = options.locks !== 'file';
+      wrong.push(...(await judge({ lab, drive, known, guest, locksCanBeLost, endedMs: () => endsOf(pool) })));
       const [volumes, snapshots] = [known.volumes.length, known.snapshots.length];
       say(
         `${history.count('ended')} requests, ${volumes} volumes, ${snapshots} snapshots, ${wrong.length} differences`,
@@ -105,6 +106,13 @@ async function phases(
     await caller.close();
     await drive.close();
   }
+}
+
+async function endsOf(pool: pg.Pool): Promise<ReadonlyMap<string, number>> {
+  const { rows } = await pool.query<{ id: string; ms: string }>(
+    'select id, floor(extract(epoch from finished_at) * 1000) as ms from aa_journal where finished_at is not null',
+  );
+  return new Map(rows.map(({ id, ms }) => [id, Number(ms)]));
 }
 
 async function figures(lab: Lab, pool: pg.Pool, users: Users, history: History) {

@@ -20,21 +20,32 @@ export async function readTrace(dir: string): Promise<readonly TracedStep[]> {
  *
  * A commit point is written down just before its system call. With locks that can be lost a process may stand still
  * exactly there; the share's helper refuses the call then, and what it might have left is found among the files.
+ *
+ * A settlement is written down after its commit, which may be long before, where its answer came late. `endedMs`, by
+ * entry, is the database's time of it; a token is the database's time at which it was minted.
  */
-export function ownersAtOnce(trace: readonly TracedStep[], locksCanBeLost: boolean): readonly Difference[] {
-  const newest = new Map<string, { token: bigint; entry: string }>();
+export function ownersAtOnce(
+  trace: readonly TracedStep[],
+  locksCanBeLost: boolean,
+  endedMs: ReadonlyMap<string, number> = new Map(),
+): readonly Difference[] {
+  const claims = new Map<string, { readonly token: bigint; readonly entry: string }[]>();
   const settled = new Map<string, string>();
   const found: Difference[] = [];
   for (const { step, entry = '', claim = 0, tokens = {} } of trace) {
     const counts = step === 'settled' || (!locksCanBeLost && step.startsWith('committing:'));
+    const endMs = step === 'settled' ? endedMs.get(entry) : undefined;
     for (const [name, text] of Object.entries(tokens)) {
       const token = BigInt(text);
-      const known = newest.get(name);
-      if (step === 'claimed' && (known === undefined || known.token < token)) newest.set(name, { token, entry });
-      else if (counts && known !== undefined && token < known.token) {
-        const problem = `passed ${step} with the token ${text} of ${name}, after entry ${known.entry} had ${known.token}`;
-        found.push({ kind: 'lost', subject: `entry ${entry}`, problem });
-      }
+      const known = claims.get(name) ?? [];
+      if (step === 'claimed') claims.set(name, [...known, { token, entry }]);
+      if (!counts) continue;
+      const before = known.find(
+        (other) => other.token > token && (endMs === undefined || Number(other.token) <= endMs),
+      );
+      if (before === undefined) continue;
+      const problem = `passed ${step} with the token ${text} of ${name}, after entry ${before.entry} had ${before.token}`;
+      found.push({ kind: 'lost', subject: `entry ${entry}`, problem });
     }
     if (step !== 'settled') continue;
     if (settled.has(entry)) {

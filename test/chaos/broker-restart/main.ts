@@ -109,7 +109,7 @@ async function restartInTheMiddle(scene: Scene, count: number): Promise<readonly
     console.log(`${seconds()} s: all that were lost and whose rows say what they asked for have ended`);
     const rest = lost.filter(({ isWhole }) => !isWhole);
     wrong.push(...(await listedWrongly(join(dir, 'driver.conf'), rest)));
-    for (const { settle } of rest) await settle?.();
+    for (const one of rest) await one.settle?.();
     const evidence = await quietEvidence(sceneOf(config, [site.share], drive));
     return [...wrong, ...verify(evidence).map(differenceText)];
   } finally {

@@ -28,6 +28,15 @@ describe('the history of commit points by token', () => {
     expect(ownersAtOnce(trace, true)).toMatchObject([{ subject: 'entry 1' }]);
   });
 
+  it('takes the database at its word where a settlement was written down late', () => {
+    const trace = [step('claimed', '1', 5), step('claimed', '2', 900), step('settled', '1', 5)];
+    expect(ownersAtOnce(trace, true, new Map([['1', 899]]))).toEqual([]);
+    expect(ownersAtOnce(trace, true, new Map([['1', 901]]))).toMatchObject([{ subject: 'entry 1' }]);
+    const next = step('claimed', '3', 1000);
+    const between = [...trace.slice(0, 2), next, step('settled', '1', 5)];
+    expect(ownersAtOnce(between, true, new Map([['1', 950]]))).toMatchObject([{ subject: 'entry 1' }]);
+  });
+
   it('finds a commit point of a predecessor, where its locks could not be lost', () => {
     const trace = [step('claimed', '1', 5), step('claimed', '2', 6), step('committing:volume-file', '1', 5)];
     expect(ownersAtOnce(trace, false)).toMatchObject([{ subject: 'entry 1' }]);
