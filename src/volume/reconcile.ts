@@ -24,6 +24,9 @@ const logKeys = {
   GroupSnapshot: 'group_snapshot_id',
 } as const satisfies Record<Uncarried['type'], string>;
 
+/** The pause before a look that was due and did not take place. */
+const lookAgainMs = 5_000;
+
 interface Look {
   readonly carried: Set<string>;
   readonly olderThanMs: number;
@@ -98,25 +101,33 @@ export class Reconciler implements Component {
   }
 
   async #look(signal: AbortSignal): Promise<void> {
-    const { reconcileAfterLossMs, reconcileOlderThanMs } = this.#options.timings;
+    const { reconcileAfterLossMs } = this.#options.timings;
     const nowMs = this.#options.clock.nowMs();
-    const isAfterLoss = this.#lookAtMs !== undefined && this.#lookAtMs <= nowMs;
-    await this.turn(signal, isAfterLoss ? reconcileAfterLossMs : reconcileOlderThanMs);
-    if (!isAfterLoss) return;
+    if (this.#lookAtMs === undefined || this.#lookAtMs > nowMs) {
+      await this.turn(signal);
+      return;
+    }
+    // Due until it is done, but not at once again: the database may have gone together with the broker.
+    this.#lookAtMs = nowMs + lookAgainMs;
+    if (!(await this.turn(signal, reconcileAfterLossMs))) return;
     // Lost again meanwhile: what was sent between the two is not old enough yet.
     const nextMs = this.#lostMs + reconcileAfterLossMs;
     this.#lookAtMs = nextMs > nowMs ? nextMs : undefined;
   }
 
-  /** One look over all backends that are ready, for rows that are at least so old. */
-  async turn(signal: AbortSignal, olderThanMs = this.#options.timings.reconcileOlderThanMs): Promise<void> {
+  /**
+   * One look over all backends that are ready, for rows that are at least so old.
+   *
+   * @returns whether it took place
+   */
+  async turn(signal: AbortSignal, olderThanMs = this.#options.timings.reconcileOlderThanMs): Promise<boolean> {
     const { db, ports, log } = this.#options;
     const backends = readyBackends(ports);
-    if (backends.length === 0) return;
+    if (backends.length === 0) return false;
     const unfinished = await db.journal.unfinished(backends, mostUnfinished);
     if (unfinished.length >= mostUnfinished) {
       log.info({ unfinished: unfinished.length }, 'too much is under way to look for lost requests');
-      return;
+      return false;
     }
     const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
     for (const backend of backends) {
@@ -125,6 +136,7 @@ export class Reconciler implements Component {
       }
     }
     await this.#report(backends, { carried, olderThanMs });
+    return true;
   }
 
   /** As the last look found them. */

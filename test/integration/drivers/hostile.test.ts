@@ -1,6 +1,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
 
@@ -57,7 +58,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
     const log = { info: (_: object, message: string) => void waits.push(message), warn: () => undefined };
     const row = backend.snapshotRow(volume);
     const made = backend.driver.snapshots.create(row, volume, backend.work({ log })).then(() => (done = true));
-    await expect.poll(() => waits.length).toBeGreaterThan(0);
+    await eventually(() => waits.length > 0, { timeoutMs: 60_000 });
     expect(done).toBe(false);
     holder.stdin.end();
     await made;

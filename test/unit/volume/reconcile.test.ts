@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Snapshot } from '../../../src/domain/rows.ts';
 import type { Operation } from '../../../src/volume/operation.ts';
 import { eventually } from '../../support/poll.ts';
@@ -88,6 +89,19 @@ describe('reconciliation', () => {
     await eventually(() => world.status('before') === 'available');
     expect(taken()).toEqual(['create_volume before']);
     expect(world.status('young')).toBe('creating');
+  });
+
+  it('does not look without a pause where the database went together with the broker', async () => {
+    const replica = await world.replica({ timings: { reconcileAfterLossMs: 1 } });
+    const { reconciler } = replica.custody;
+    const looks = vi.spyOn(reconciler, 'turn');
+    replica.db.down = true;
+    reconciler.brokerLost();
+    // At once, and when what was on its way must have come.
+    await eventually(() => looks.mock.calls.length >= 2);
+    await sleep(300);
+    expect(looks).toHaveBeenCalledTimes(2);
+    replica.db.down = false;
   });
 
   it('never guesses what a volume without a source is made from', async () => {
