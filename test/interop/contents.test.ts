@@ -47,7 +47,7 @@ describe.skipIf(leaveOutPython('cinder', 'psycopg2'))("a volume's content", () =
 
   async function becomes(id: string, status: string): Promise<void> {
     await eventually(async () => (await service.fixture.db.volumes.get(id))?.status === status, {
-      timeoutMs: 20_000,
+      timeoutMs: 60_000,
       what: status,
     });
   }
@@ -98,7 +98,8 @@ describe.skipIf(leaveOutPython('cinder', 'psycopg2'))("a volume's content", () =
     await eventually(async () => (await service.fixture.db.snapshots.get(snapshot))?.status === 'available');
   });
 
-  it('goes into an image, and comes from one', async () => {
+  // A GiB is read, hashed and written several times.
+  it('goes into an image, and comes from one', { timeout: 120_000 }, async () => {
     const { id, file } = await created();
     await writeFile(file, 'for an image');
     await truncate(file, 1024 ** 3);
