@@ -5,9 +5,12 @@ import { delimiter, join } from 'node:path';
 
 /** @typedef {{ what: string, packages: string[], tests: string, present: () => boolean }} Need */
 
+const qemuImg = program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files');
+const setpriv = program('setpriv', 'util-linux', 'every server that a test starts');
+
 /** @type {readonly Need[]} */
 export const needs = [
-  program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
+  qemuImg,
   program('redis-server', 'redis-server', 'locks in Redis'),
   program('etcd', 'etcd-server', 'locks in etcd'),
   program('mariadbd', 'mariadb-server', 'a database or locks in MariaDB'),
@@ -45,14 +48,14 @@ export const needs = [
     present: () => hasPythonPackages('cinder', 'oslo_messaging', 'psycopg2'),
   },
   program('openssl', 'openssl', 'everything by TLS'),
-  program('setpriv', 'util-linux', 'every server that a test starts'),
+  setpriv,
   program('sudo', 'sudo', 'the share helper of a replica that is not root'),
 ];
 
 /** What the tests on real NFS clients need (tools/test-nfs.mjs), the guests' kernel apart. @type {readonly Need[]} */
 export const nfsNeeds = [
-  program('qemu-img', 'qemu-utils', 'everything that makes, copies or chains image files'),
-  program('setpriv', 'util-linux', 'every server that a test starts'),
+  qemuImg,
+  setpriv,
   program('qemu-system-x86_64', 'qemu-system-x86', 'the NFS clients'),
   program('busybox', 'busybox-static', 'the NFS clients'),
   {

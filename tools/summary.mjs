@@ -1,5 +1,7 @@
 // Counts what test runners and checks said, and prints the line that machines read.
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
 /** @typedef {{ passed: number, failed: number, skipped: number }} Counts */
@@ -64,6 +66,25 @@ function countReport(report) {
     failed: report.numFailedTests + unloadable.length,
     skipped: report.numPendingTests + report.numTodoTests,
   };
+}
+
+/**
+ * A runner's whole course: what it counts, with a folder that is gone afterwards, is its last line and its exit code.
+ *
+ * @param {(scratch: string) => Counts} main
+ */
+export function runAndSum(main) {
+  const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-run-'));
+  let counts = { ...noCounts(), failed: 1 };
+  try {
+    counts = main(scratch);
+  } catch (error) {
+    console.error(error.message);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  process.exitCode = counts.failed === 0 ? 0 : 1;
+  console.log(summaryLine(counts));
 }
 
 /** @param {Counts} counts */

@@ -9,13 +9,11 @@
  *   --suite     only the driver's own tests in a guest; without it arguments for vitest choose among the others
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { guestKernel } from './guest-kernel.mjs';
 import { nfsNeeds, provide } from './needs.mjs';
-import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
+import { add, countVitest, noCounts, runAndSum } from './summary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const given = process.argv.slice(2);
@@ -46,14 +44,4 @@ function run(config, scratch, env) {
   return countVitest(report, status ?? 1);
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-run-'));
-let counts = { ...noCounts(), failed: 1 };
-try {
-  counts = main(scratch);
-} catch (error) {
-  console.error(error.message);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-}
-process.exitCode = counts.failed === 0 ? 0 : 1;
-console.log(summaryLine(counts));
+runAndSum(main);

@@ -9,14 +9,12 @@
  *   --skip-missing   goes on without: tests that need what is missing are skipped
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { hasFiles, readableByUser, runAsUser, userPasses } from './as-user.mjs';
 import { hasLibraries, installLibraries } from './libraries.mjs';
 import { needs, provide } from './needs.mjs';
-import { add, countVitest, noCounts, summaryLine } from './summary.mjs';
+import { add, countVitest, noCounts, runAndSum } from './summary.mjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const ownFlags = ['--install', '--skip-missing'];
@@ -97,14 +95,4 @@ function main(scratch) {
   return add(runEverything(scratch, { ...env, TEST_DIST: join(root, 'dist') }), runAsOthers(env));
 }
 
-const scratch = mkdtempSync(join(tmpdir(), 'cinder-volume-aa-run-'));
-let counts = { ...noCounts(), failed: 1 };
-try {
-  counts = main(scratch);
-} catch (error) {
-  console.error(error.message);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-}
-process.exitCode = counts.failed === 0 ? 0 : 1;
-console.log(summaryLine(counts));
+runAndSum(main);

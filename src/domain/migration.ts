@@ -6,6 +6,13 @@ import type { Volume } from './rows.ts';
 
 const prefix = 'target:';
 
+/** What a volume says of itself that goes elsewhere; its status may be that of a volume at rest. */
+export const MIGRATING: readonly string[] = ['starting', 'migrating', 'completing'];
+
+export function isMigrating({ migration_status: status }: Pick<Volume, 'migration_status'>): boolean {
+  return MIGRATING.includes(status ?? '');
+}
+
 /** The `migration_status` of the row that the volume of this id migrates into. */
 export function targetOf(volumeId: string): string {
   return `${prefix}${volumeId}`;

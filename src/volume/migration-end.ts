@@ -1,7 +1,7 @@
 import type { Repositories } from '../db/database.ts';
 import { attachStateOf } from '../domain/attach-status.ts';
 import { toCinderError } from '../domain/exceptions.ts';
-import { migratedFrom } from '../domain/migration.ts';
+import { isMigrating, migratedFrom } from '../domain/migration.ts';
 import type { Volume } from '../domain/rows.ts';
 import { assertMove } from '../domain/status.ts';
 import { isPastReturn } from './migration-handover.ts';
@@ -151,8 +151,7 @@ async function stay(db: Repositories, volume: Volume): Promise<void> {
   const back = isHeld(volume) ? statusBefore(volume) : status;
   if (back !== status) assertMove('Volume', status, back ?? '');
   const expected = { status, host, migration_status, provider_location, _name_id };
-  const wasMoving = ['starting', 'migrating', 'completing'].includes(migration_status ?? '');
-  const changes = { status: back, ...(wasMoving && { migration_status: 'error' }) };
+  const changes = { status: back, ...(isMigrating(volume) && { migration_status: 'error' }) };
   if ((await db.volumes.update(id, changes, expected)) === 0) throw changed(volume);
 }
 

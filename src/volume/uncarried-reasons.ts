@@ -157,9 +157,7 @@ export const GROUP_SNAPSHOTS: Readonly<Record<string, Explanation>> = {
   },
 };
 
-/** What a volume says that goes elsewhere; its status may be that of a volume at rest. */
-export const MIGRATING = ['starting', 'migrating', 'completing'] as const;
-
+/** Of a volume that goes elsewhere. */
 export const migrates: Explanation = {
   settledBy: 'operator',
   reason: 'where it was to go, only the lost request said',

@@ -1,13 +1,12 @@
 import type { Repositories } from '../db/database.ts';
 import type { VolumeFilter } from '../db/ports/resources.ts';
-import { migratedFrom } from '../domain/migration.ts';
+import { isMigrating, migratedFrom } from '../domain/migration.ts';
 import type { Group, GroupSnapshot, Snapshot, Timestamp, Volume } from '../domain/rows.ts';
 import { everyRow } from '../kernel/pages.ts';
 import { waitsToBeMade } from './lost-creation.ts';
 import {
   GROUP_SNAPSHOTS,
   GROUPS,
-  MIGRATING,
   migrates,
   migrationTarget,
   notTakenIn,
@@ -80,12 +79,11 @@ async function ofSnapshot(db: Pick<Repositories, 'workers'>, row: Snapshot): Pro
 }
 
 function ofVolume(row: Volume): Explanation {
-  const { status, snapshot_id, source_volid, migration_status } = row;
+  const { status, snapshot_id, source_volid } = row;
   const source = migratedFrom(row);
   if (source !== null && status !== 'deleting') return ofTarget(source);
   if (status === 'creating' && (snapshot_id !== null || source_volid !== null)) return takenUp;
-  const isMoving = MIGRATING.some((word) => word === migration_status);
-  return VOLUMES[status ?? ''] ?? (isMoving ? migrates : takenUp);
+  return VOLUMES[status ?? ''] ?? (isMigrating(row) ? migrates : takenUp);
 }
 
 function ofTarget(source: string): Explanation {

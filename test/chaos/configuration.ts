@@ -1,3 +1,4 @@
+import { serviceUserConf } from '../support/image-server.ts';
 import type { LockService } from './options.ts';
 
 /** The one backend's section and pool, and the cluster's name. */
@@ -69,7 +70,7 @@ port = ${healthPort}
 incarnation_heartbeat = ${times.presumedDead / 4}
 presumed_dead_after = ${times.presumedDead}
 
-${more?.imagesUrl === undefined ? '' : serviceUser(more.imagesUrl)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
+${more?.imagesUrl === undefined ? '' : serviceUserConf(more.imagesUrl)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
     more === undefined ? '' : section(leaving, qcow2, `nfs_shares_config = ${dir}/shares`)
   }`;
 }
@@ -83,19 +84,6 @@ nfs_qcow2_volumes = ${qcow2}
 nfs_snapshot_support = true
 nas_secure_file_operations = false
 nas_secure_file_permissions = true
-
-`;
-}
-
-function serviceUser(imagesUrl: string): string {
-  return `[service_user]
-auth_type = password
-auth_url = ${imagesUrl}
-username = cinder
-password = secret
-user_domain_name = Default
-project_name = service
-project_domain_name = Default
 
 `;
 }

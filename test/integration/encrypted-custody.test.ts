@@ -14,7 +14,7 @@ import { defaultRabbitOptions } from '../contract/transport/rabbit-defaults.ts';
 import { startFixture, type Fixture } from '../contract/db/fixture.ts';
 import { folderConf } from '../support/folder-conf.ts';
 import { freePort } from '../support/free-port.ts';
-import { ImageServer } from '../support/image-server.ts';
+import { ImageServer, serviceUserConf } from '../support/image-server.ts';
 import { leaveOut } from '../support/programs.ts';
 import { eventually } from '../support/poll.ts';
 import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
@@ -227,13 +227,5 @@ function withKeyAndImages(conf: string, imagesUrl: string): string {
 backend = cinder.keymgr.conf_key_mgr.ConfKeyManager
 fixed_key = ${KEY}
 
-[service_user]
-auth_type = password
-auth_url = ${imagesUrl}
-username = cinder
-password = secret
-user_domain_name = Default
-project_name = service
-project_domain_name = Default
-`;
+${serviceUserConf(imagesUrl)}`;
 }

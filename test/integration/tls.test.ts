@@ -2,11 +2,11 @@ import { spawnSync } from 'node:child_process';
 import { chown, cp, readFile, stat, writeFile } from 'node:fs/promises';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import path, { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/open-database.ts';
+import { listenOnLoopback } from '../../src/dev/free-port.ts';
 import { HttpClient } from '../../src/openstack/http-client.ts';
 import { openConnection } from '../../src/rpc/rabbit/rabbit-socket.ts';
 import type { RabbitOptions } from '../../src/rpc/rabbit/rabbit-options.ts';
@@ -171,13 +171,13 @@ describe('OpenStack’s services by TLS', () => {
     const server = createServer({ cert, key, ca, requestCert: true, rejectUnauthorized: true }, (_, response) =>
       response.end('{}'),
     );
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const port = await listenOnLoopback(server);
     cleanUps.push(async () => {
       const closed = once(server.close(), 'close');
       server.closeAllConnections();
       await closed;
     });
-    url = `https://127.0.0.1:${(server.address() as AddressInfo).port}/v3`;
+    url = `https://127.0.0.1:${port}/v3`;
   });
 
   it('are reached with the authority, or without a check where that is asked for', async () => {

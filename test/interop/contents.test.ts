@@ -3,7 +3,7 @@ import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Json } from '../../src/domain/json.ts';
-import { ImageServer } from '../support/image-server.ts';
+import { ImageServer, serviceUserConf } from '../support/image-server.ts';
 import { eventually } from '../support/poll.ts';
 import { leaveOutPython } from '../support/programs.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
@@ -18,15 +18,7 @@ const withImages = (url: string): string => `
 [DEFAULT]
 glance_api_servers = ${url}
 
-[service_user]
-auth_type = password
-auth_url = ${url}
-username = cinder
-password = secret
-user_domain_name = Default
-project_name = service
-project_domain_name = Default
-`;
+${serviceUserConf(url)}`;
 
 describe.skipIf(leaveOutPython('cinder', 'psycopg2'))("a volume's content", () => {
   let service: RunningService;

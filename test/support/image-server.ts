@@ -6,6 +6,18 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 
+/** `[service_user]` for an `ImageServer` in Keystone's place. */
+export const serviceUserConf = (url: string): string => `[service_user]
+auth_type = password
+auth_url = ${url}
+username = cinder
+password = secret
+user_domain_name = Default
+project_name = service
+project_domain_name = Default
+
+`;
+
 interface Image {
   readonly id: string;
   readonly diskFormat: string;

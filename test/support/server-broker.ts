@@ -1,4 +1,5 @@
 import { createServer, type Server } from 'node:http';
+import { listenOnLoopback } from '../../src/dev/free-port.ts';
 import { build, type Build } from './build.ts';
 import { startEtcd } from './etcd-server.ts';
 import { startMariadb, type MariadbServer } from './mariadb-server.ts';
@@ -47,10 +48,7 @@ export class ServerBroker {
 
   /** Resolves with the address for `requestShare`. */
   async start(): Promise<string> {
-    await new Promise<void>((resolve, reject) => this.#http.once('error', reject).listen(0, '127.0.0.1', resolve));
-    const address = this.#http.address();
-    if (address === null || typeof address === 'string') throw new Error('no TCP address');
-    return `http://127.0.0.1:${address.port}`;
+    return `http://127.0.0.1:${await listenOnLoopback(this.#http)}`;
   }
 
   async stop(): Promise<void> {

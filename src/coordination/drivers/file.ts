@@ -6,6 +6,7 @@ import type { Clock } from '../../kernel/clock.ts';
 import type { Health } from '../../kernel/component.ts';
 import { isErrno, messageOf } from '../../kernel/errors.ts';
 import { FifoSemaphore } from '../../kernel/fifo-semaphore.ts';
+import { jittered } from '../../kernel/jitter.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { Logger } from '../../log/logger.ts';
 import { ofdLockOwner } from '../../native/ofd-lock.ts';
@@ -156,7 +157,7 @@ export class FileBackend implements LockBackend {
     try {
       for (let attempt = 1; !(await lockFile.tryLock()); attempt += 1) {
         const pauseMs = Math.min(longestPauseMs, attempt * pauseStepMs);
-        await delay(pauseMs * (0.75 + Math.random() / 2), signal);
+        await delay(jittered(pauseMs), signal);
       }
       return await this.#hold(lockFile);
     } catch (error) {

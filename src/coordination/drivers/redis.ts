@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { abortReason, delay } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
+import { around } from '../../kernel/jitter.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
@@ -224,6 +225,3 @@ export class RedisBackend implements LockBackend {
     return [...holders.values()];
   }
 }
-
-/** Drawn evenly, so that nobody's looks stay in step with another's. */
-const around = (meanMs: number): number => meanMs * (0.5 + Math.random());

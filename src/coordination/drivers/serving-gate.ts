@@ -1,5 +1,6 @@
 import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
+import { around } from '../../kernel/jitter.ts';
 import type { PythonAbout } from './python-about.ts';
 
 /** Whether a lock service serves, and where those wait who need it. It does not until `open` is called. */
@@ -52,8 +53,7 @@ const meanPauseMs = 60;
 /** What Python's clients of memcached and MySQL wait: who looks oftener takes the lock from them each time. */
 const meanPauseBesidePythonMs = 1000;
 
-/** Between two tries for a lock of a service that has no queue, drawn evenly from half to one and a half of the mean. */
+/** Between two tries for a lock of a service that has no queue. */
 export function betweenTries(python: PythonAbout, signal: AbortSignal): Promise<void> {
-  const meanMs = python.lately ? meanPauseBesidePythonMs : meanPauseMs;
-  return delay(meanMs * (0.5 + Math.random()), signal);
+  return delay(around(python.lately ? meanPauseBesidePythonMs : meanPauseMs), signal);
 }

@@ -1,3 +1,4 @@
+import { MIGRATING, targetOf } from '../../domain/migration.ts';
 import { beginsWith, type Dialect } from '../dialect.ts';
 import type { VolumeFilter } from '../ports/resources.ts';
 import type { Binding } from '../session.ts';
@@ -24,8 +25,8 @@ export function filtered(row: 'v' | 's', filter: VolumeFilter, { ago, anyOf }: D
     parts.push({ sql: anyOf(`${row}.status`), bindings: [filter.statuses] });
   }
   if (filter.isMigrating === true) {
-    const words = ['starting', 'migrating', 'completing'];
-    parts.push({ sql: `(${anyOf('v.migration_status')} or v.migration_status like 'target:%')`, bindings: [words] });
+    const sql = `(${anyOf('v.migration_status')} or v.migration_status like ? escape '!')`;
+    parts.push({ sql, bindings: [MIGRATING, beginsWith(targetOf(''))] });
   }
   if (filter.olderThanMs !== undefined) {
     parts.push({ sql: `coalesce(${row}.updated_at, ${row}.created_at) < ${ago}`, bindings: [filter.olderThanMs] });

@@ -108,7 +108,7 @@ export class ShareFiles {
       await handle.close();
     }
     if ((await this.#lengthOf(to)) !== null) throw new CallError('EEXIST', `${to} is there already`, 'failed');
-    await this.#rename(from, to, rename, guard);
+    await this.#rename(await lstat(from, { bigint: true }), from, to, rename, guard);
     await this.#syncFolder(dir);
     return null;
   }
@@ -177,8 +177,8 @@ export class ShareFiles {
     const from = pathIn(this.#allowed, dir, tempFolder, temp);
     const to = pathIn(this.#allowed, dir, name);
     try {
-      await lstat(from).catch(takenAway(from));
-      await this.#rename(from, to, how === 'link' ? link : rename, guard);
+      const own = await lstat(from, { bigint: true }).catch(takenAway(from));
+      await this.#rename(own, from, to, how === 'link' ? link : rename, guard);
     } catch (error) {
       // Whoever has our locks by now may have had its look already, and would not find it. The tag in the name is ours
       // alone, so nothing of anybody else's can go.
@@ -190,8 +190,7 @@ export class ShareFiles {
     if (how === 'link') await unlink(from).catch(() => undefined);
   }
 
-  async #rename(from: string, to: string, call: typeof link, guard: CallGuard): Promise<void> {
-    const own = await lstat(from, { bigint: true });
+  async #rename(own: BigIntStats, from: string, to: string, call: typeof link, guard: CallGuard): Promise<void> {
     await guard.commit(() => call(from, to)).catch((error: unknown) => tolerateOwnReplay(error, to, own));
   }
 

@@ -1,6 +1,6 @@
 import type { Static } from '@sinclair/typebox';
 import { CinderError } from '../../domain/exceptions.ts';
-import { migratedFrom } from '../../domain/migration.ts';
+import { isMigrating, migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
 import { handOver, isPastReturn } from '../migration-handover.ts';
@@ -55,7 +55,7 @@ export const migrateVolumeCompletion: Operation<typeof Completion, State, null> 
 async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
   const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (!['starting', 'migrating', 'completing'].includes(volume.migration_status ?? '')) {
+  if (!isMigrating(volume)) {
     return { nothingToDo: `the volume does not migrate: ${String(volume.migration_status)}` };
   }
   if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };

@@ -1,5 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
+import { isMigrating } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
 import { isOwnMigration, migrate, settleAsked, type Migrated } from '../migration.ts';
@@ -50,7 +51,7 @@ export const migrateVolume: Operation<typeof Args, State, Migrated> = {
 async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
   const volume = await rows.volume(args.volume.id);
   if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (!['starting', 'migrating', 'completing'].includes(volume.migration_status ?? '')) {
+  if (!isMigrating(volume)) {
     return { nothingToDo: `the volume does not migrate: ${String(volume.migration_status)}` };
   }
   if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };

@@ -1,4 +1,5 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { listenOnLoopback } from '../../../src/dev/free-port.ts';
 
 /** Operations of NFSv4 that change names (RFC 8881, section 16.2.3). */
 const operations = { link: 11, remove: 28, rename: 29 } as const;
@@ -37,10 +38,7 @@ export class RpcProxy {
   }
 
   async start(): Promise<this> {
-    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(0, '127.0.0.1', resolve));
-    const address = this.#server.address();
-    if (address === null || typeof address === 'string') throw new Error('no TCP address');
-    this.#port = address.port;
+    this.#port = await listenOnLoopback(this.#server);
     return this;
   }
 
