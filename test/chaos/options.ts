@@ -13,7 +13,7 @@ export const faultNames = [
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
-export const lockServices = ['file', 'redis', 'zookeeper'] as const;
+export const lockServices = ['file', 'redis', 'zookeeper', 'etcd'] as const;
 export type LockService = (typeof lockServices)[number];
 
 export interface ChaosOptions {

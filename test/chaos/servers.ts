@@ -1,4 +1,6 @@
+import type { LockService } from './options.ts';
 import {
+  startEtcd,
   startPostgres,
   startRabbit,
   startRedis,
@@ -7,22 +9,28 @@ import {
   type RabbitServer,
 } from '../support/servers.ts';
 import type { TestServer } from '../support/test-server.ts';
-import type { ChaosOptions } from './options.ts';
+
+type LockServer = TestServer & { readonly url: string };
 
 export interface Servers {
   readonly rabbit: RabbitServer;
   readonly postgres: PostgresServer;
-  readonly locks?: TestServer & { readonly url: string };
+  readonly locks?: LockServer;
 }
 
-export async function startServers(options: Pick<ChaosOptions, 'locks'>): Promise<Servers> {
-  const [postgres, rabbit, locks] = await Promise.all([
-    startPostgres(),
-    startRabbit(),
-    options.locks === 'redis' ? startRedis({ appendOnly: true }) : undefined,
-  ]);
-  const zookeeper = options.locks === 'zookeeper' ? await startZookeeper({ tickMs: 500 }) : undefined;
-  const service = locks ?? zookeeper;
+/** Each keeps what it has confirmed over a restart. */
+const lockServers: Readonly<Record<LockService, () => Promise<LockServer | undefined>>> = {
+  file: () => Promise.resolve(undefined),
+  redis: () => startRedis({ appendOnly: true }),
+  zookeeper: () => startZookeeper({ tickMs: 500 }),
+  etcd: async () => {
+    const server = await startEtcd();
+    return Object.assign(server, { url: `etcd3+http://127.0.0.1:${server.port}` });
+  },
+};
+
+export async function startServers({ locks }: { readonly locks: LockService }): Promise<Servers> {
+  const [postgres, rabbit, service] = await Promise.all([startPostgres(), startRabbit(), lockServers[locks]()]);
   return { postgres, rabbit, ...(service === undefined ? {} : { locks: service }) };
 }
 

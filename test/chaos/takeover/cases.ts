@@ -10,6 +10,8 @@ import { readTrace } from '../tokens.ts';
 
 /** One way in which a replica leaves its work, and how long it takes until another one has it. */
 export interface TakeoverCase {
+  /** As `--cases` has it. */
+  readonly key: string;
   readonly name: string;
   readonly what: string;
   /** From the leaving to the first step of the other one, in ms; `lockTtlMs`: 0 where locks end with their owner. */
@@ -21,6 +23,7 @@ export interface TakeoverCase {
 
 export const takeoverCases: readonly TakeoverCase[] = [
   {
+    key: 'kill',
     name: 'kill, no lock held',
     what: 'a create is journalled',
     targetMs: () => 5_000,
@@ -28,6 +31,7 @@ export const takeoverCases: readonly TakeoverCase[] = [
     sample: (lane) => leaving(lane, { operation: 'create_volume', at: 'journalled', how: 'kill', on: 'claimed' }),
   },
   {
+    key: 'kill-locked',
     name: 'kill, locks held',
     what: 'a create is claimed',
     targetMs: (lockTtlMs) => (lockTtlMs === 0 ? 5_000 : lockTtlMs + 2_000),
@@ -35,6 +39,7 @@ export const takeoverCases: readonly TakeoverCase[] = [
     sample: (lane) => leaving(lane, { operation: 'create_volume', at: 'claimed', how: 'kill', on: 'claimed' }),
   },
   {
+    key: 'kill-call',
     name: 'kill, a call',
     what: 'a call has its locks',
     targetMs: (lockTtlMs) => (lockTtlMs === 0 ? 1_000 : lockTtlMs + 2_000),
@@ -43,6 +48,7 @@ export const takeoverCases: readonly TakeoverCase[] = [
       leaving(lane, { operation: 'initialize_connection', at: 'call locked', how: 'kill', on: 'call locked' }),
   },
   {
+    key: 'freeze',
     name: 'freeze, locks held',
     what: 'a create is claimed',
     targetMs: (lockTtlMs) => lockTtlMs + 5_000,
@@ -50,6 +56,7 @@ export const takeoverCases: readonly TakeoverCase[] = [
     sample: (lane) => leaving(lane, { operation: 'create_volume', at: 'claimed', how: 'freeze', on: 'claimed' }),
   },
   {
+    key: 'stop',
     name: 'stop in good order',
     what: 'many snapshots of one volume wait for its lock',
     targetMs: () => 1_000,

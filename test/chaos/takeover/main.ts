@@ -15,6 +15,7 @@ const usage = `Usage: npm run takeover -- [options]
 
 Measures how long it takes until a replica's work is another one's, with real processes and the times that are shipped.
 
+  --cases LIST       any of ${takeoverCases.map(({ key }) => key).join(', ')} (all that the locks allow)
   --locks SERVICE    ${lockServices.join(', ')} (zookeeper)
   --lock-ttl N       seconds for which a lock outlives its owner; those in files do not (10)
   --samples N        of each case (20)
@@ -22,6 +23,7 @@ Measures how long it takes until a replica's work is another one's, with real pr
 `;
 
 const known = {
+  cases: { type: 'string' },
   locks: { type: 'string', default: 'zookeeper' },
   'lock-ttl': { type: 'string', default: '10' },
   samples: { type: 'string', default: '20' },
@@ -33,13 +35,14 @@ const known = {
 const presumedDead = 4;
 
 interface TakeoverOptions {
+  readonly cases: readonly TakeoverCase[];
   readonly locks: LockService;
   readonly lockTtl: number;
   readonly samples: number;
   readonly lanes: number;
 }
 
-async function measure({ locks, lockTtl, samples, lanes: count }: TakeoverOptions): Promise<boolean> {
+async function measure({ cases, locks, lockTtl, samples, lanes: count }: TakeoverOptions): Promise<boolean> {
   const dir = await makeTempDir('cinder-volume-aa-takeover-');
   const servers = await startServers({ locks });
   const lanes: Lane[] = [];
@@ -50,7 +53,6 @@ async function measure({ locks, lockTtl, samples, lanes: count }: TakeoverOption
       const times = { lockTtl, presumedDead };
       lanes.push(await Lane.start(servers, { name: String(name), dir: own, program: builtProgram(), locks, times }));
     }
-    const cases = takeoverCases.filter(({ withFiles }) => withFiles || locks !== 'file');
     let isMet = true;
     for (const one of cases) {
       const turns = Array.from({ length: samples }, () => one);
@@ -85,16 +87,31 @@ function tell({ name, what, targetMs }: TakeoverCase, tookMs: readonly number[],
   return isMet;
 }
 
-try {
-  const { values } = parseArgs({ args: process.argv.slice(2), options: known, strict: true });
+/** Without a list all that can be measured there; in the order in which they are told. */
+function casesOf(list: string | undefined, locks: LockService): readonly TakeoverCase[] {
+  const possible = takeoverCases.filter(({ withFiles }) => withFiles || locks !== 'file');
+  const keys = possible.map(({ key }) => key);
+  const wanted = new Set(list === undefined ? keys : list.split(',').map((key) => oneOf('--cases', key, keys)));
+  return possible.filter(({ key }) => wanted.has(key));
+}
+
+function optionsOf(argv: readonly string[]): TakeoverOptions & { readonly help: boolean } {
+  const { values } = parseArgs({ args: [...argv], options: known, strict: true });
   const many = { min: 1, max: 9_999 };
-  const options: TakeoverOptions = {
-    locks: oneOf('--locks', values.locks, lockServices),
+  const locks = oneOf('--locks', values.locks, lockServices);
+  return {
+    cases: casesOf(values.cases, locks),
+    locks,
     lockTtl: wholeNumber('--lock-ttl', values['lock-ttl'], many),
     samples: wholeNumber('--samples', values.samples, many),
     lanes: wholeNumber('--lanes', values.lanes, many),
+    help: values.help,
   };
-  if (values.help) console.log(usage);
+}
+
+try {
+  const options = optionsOf(process.argv.slice(2));
+  if (options.help) console.log(usage);
   else if (!(await measure(options))) process.exitCode = 3;
 } catch (error) {
   console.error(error instanceof Error ? (error.stack ?? messageOf(error)) : messageOf(error));

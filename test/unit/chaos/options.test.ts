@@ -10,6 +10,10 @@ describe("the laboratory's options", () => {
     expect(parseOptions(words)).toEqual(options);
   });
 
+  it.each(['file', 'redis', 'zookeeper', 'etcd'])('take locks from %s', (locks) => {
+    expect(parseOptions(['--locks', locks])).toMatchObject({ locks });
+  });
+
   it.each([
     ['--seconds', '0'],
     ['--seed', 'x'],
