@@ -19,7 +19,7 @@ function tellWrong({ differences, history, dir }: ChaosReport, options: ChaosOpt
   const events = history.concerning(ids).slice(-mostEvents);
   console.log(`\nwhat concerns it, and the faults meanwhile:\n${events.map(eventLine).join('\n')}\n`);
   for (const { kind, subject, problem } of differences) console.log(`${kind}: ${subject} ${problem}`);
-  console.log(`\neverything: ${history.file}; logs, steps (trace) and share beside it in ${dir}`);
+  console.log(`\neverything: ${history.file}; logs, steps (trace), rows and share beside it in ${dir}`);
   console.log(`again: ${replayCommand(options)}`);
 }
 

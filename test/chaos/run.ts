@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { openCaller } from '../../src/cli/drive/open-caller.ts';
@@ -18,6 +19,9 @@ import { Users } from './users.ts';
 
 /** A request may take this long, with everything that happens to the replicas on its way. */
 const requestTimeoutMs = 120_000;
+
+/** The tables whose rows tell how something went wrong. */
+const telling = ['aa_incarnation', 'aa_journal', 'aa_fence', 'aa_outbox', 'volumes', 'snapshots', 'workers'];
 
 export interface ChaosReport {
   readonly dir: string;
@@ -100,11 +104,20 @@ async function phases(
       );
     }
     for (const { kind, subject, problem } of wrong) history.add('difference', `${kind}: ${subject} ${problem}`);
+    if (wrong.length > 0) await keepRows(pool, lab.dir);
     return { ...(await figures(lab, pool, users, history)), differences: wrong, history, dir: lab.dir };
   } finally {
     await pool.end();
     await caller.close();
     await drive.close();
+  }
+}
+
+/** What the database says: it ends with the laboratory. */
+async function keepRows(pool: pg.Pool, dir: string): Promise<void> {
+  for (const table of telling) {
+    const { rows } = await pool.query<object>(`select * from ${table}`);
+    await writeFile(join(dir, `${table}.jsonl`), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
   }
 }
 
