@@ -30,7 +30,7 @@ const deathBefore = 'claimed';
 /** Every step that the operation passes where nothing goes wrong, in order. */
 export async function stepsOf(lane: Lane, scenario: Scenario): Promise<readonly string[]> {
   const since = bootClock.nowMs();
-  const prepared = await scenario.prepare(lane);
+  const prepared = await prepare(lane, scenario);
   const sentAt = bootClock.nowMs();
   await prepared.send();
   await lane.until(`the end of ${scenario.name}`, () => prepared.isDone());
@@ -44,6 +44,18 @@ export async function stepsOf(lane: Lane, scenario: Scenario): Promise<readonly 
     .map(({ step }) => step);
   await clear(lane);
   return steps.filter((step) => step !== adoption);
+}
+
+/** What was made for the request has given its locks back, too: no step is passed any more that is not the request's. */
+async function prepare(lane: Lane, scenario: Scenario): Promise<Prepared> {
+  const prepared = await scenario.prepare(lane);
+  await lane.until(`the last step of what ${scenario.name} needs`, async () => {
+    const trace = await readTrace(lane.traceDir);
+    const passed = (by: number | undefined, name: string): number =>
+      trace.filter(({ pid, step }) => pid === by && step === name).length;
+    return lane.slots.every(({ pid }) => passed(pid, 'locked') === passed(pid, 'released'));
+  });
+  return prepared;
 }
 
 /** Runs one cell on a lane in which nothing is under way, and leaves it so. */
@@ -62,7 +74,7 @@ export async function runCell(lane: Lane, scenario: Scenario, cell: Cell): Promi
 
 async function tryCell(lane: Lane, scenario: Scenario, cell: Cell): Promise<readonly string[] | 'not reached'> {
   const since = bootClock.nowMs();
-  const prepared = await scenario.prepare(lane);
+  const prepared = await prepare(lane, scenario);
   const isAdoption = cell.step === adoption;
   const arm = (): Promise<void> => lane.arm(cell.step, cell.nth, cell.fault === 'kill' ? 'kill' : 'freeze');
   await (isAdoption ? lane.arm(deathBefore, 1, 'kill') : arm());
