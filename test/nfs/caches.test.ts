@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Snapshot, Volume } from '../../src/domain/rows.ts';
 import { AppError } from '../../src/kernel/errors.ts';
+import { eventually } from '../support/poll.ts';
 import { buildOnce } from '../support/shared-servers.ts';
 import type { FolderBackend } from '../integration/drivers/folder-backend.ts';
 import { backendsIn, stopAll } from './support/backends.ts';
@@ -144,6 +145,24 @@ describe('a replica on an NFS client that has cached what another one then chang
       await [a, b][reader]!.snapshot(volume);
       await expect(io(clients[writer]!, `read -P ${byte} 0 65536`)).resolves.not.toContain('failed');
     }
+  });
+
+  it('waits while a program of the other machine has the image open', async () => {
+    const volume = await a.available();
+    const open = clients[1].guest.program('qemu-io', '-f', 'raw', a.path(`volume-${volume.id}`));
+    open.send('read 0 512');
+    expect(await open.line()).toContain('read 512/512 bytes');
+    let done = false;
+    const said: string[] = [];
+    const log = { info: (_: object, message: string) => void said.push(message), warn: () => undefined };
+    const row = a.snapshotRow(volume);
+    const made = a.driver.snapshots.create(row, volume, a.work({ log })).then(() => (done = true));
+    await eventually(() => said.length > 0, { timeoutMs: 120_000 });
+    expect(said[0]).toContain('it is in use');
+    expect(done).toBe(false);
+    open.kill();
+    await made;
+    expect(a.active(volume)).toContain(row.id);
   });
 
   it('works on one chain in turn with the other: data and chain stay whole after every step', async () => {
