@@ -18,6 +18,8 @@ export interface Survey extends StepGuard {
 export interface DriverWork extends Survey {
   /** In the names of temporary files: grows with every owner of the locks, so that a successor knows older ones. */
   readonly ownerTag: string;
+  /** Another owner had the work before, and may have ended midway in any command. Absent in calls. */
+  readonly isContinued?: boolean;
   /** Before each commit point on the share: throws unless claim and tokens are still the newest in the database. */
   commitPoint(name: string): Promise<void>;
   /** The snapshot rows that exist, read under the lock (`.info` alone may be stale or absent). */

@@ -40,6 +40,7 @@ export function createScope(options: ScopeOptions): Scope {
     log: options.log,
     work: {
       ...createDriverWork({ ...options, tokens: claim.tokens, ownerTag: ownerTag(claim) }),
+      isContinued: claim.number > 1,
       delegation: delegationOf(options),
       encryption: createEncryption(db, options.keys, options.context, options.signal),
     },

@@ -27,6 +27,7 @@ const steps = [
     'snapshot-file',
     'snapshot-revert',
     'volume-growth',
+    'image-leaks',
     'migration-copy',
     'volume-rename',
   ].flatMap((point) => [`commit:${point}`, `committing:${point}`]),

@@ -166,6 +166,8 @@ export function askingShare(asking: Asking): RemoteFsParts {
     commit: async ({ path }) => {
       await ask('merge', { tag: '', name: tempOf(path) });
     },
+    // Clusters are not in the model.
+    freeLeaks: () => Promise.resolve(),
     renameBacking: async ({ path }, backing) => {
       await ask('rebase', { tag: '', name: tempOf(path), backing: backing.name });
     },

@@ -2,6 +2,7 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { OpenImage } from '../qemu-secrets.ts';
 import type { DriverWork, ExtendRequest, VolumeModelUpdate } from '../volume-driver.ts';
 import type { Capacity } from './capacity.ts';
+import { freeLeaks } from './free-leaks.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { isEligible, type PlacementRules } from './placement.ts';
 import { requireKnownSnapshots } from './preconditions.ts';
@@ -21,8 +22,7 @@ export interface Room {
  * of a volume with snapshots ever sees.)
  *
  * A resize changes the image in place, and only upwards: whoever was interrupted finds it done or not begun, and what a
- * predecessor does late has the effect that it was to have. Clusters that an interrupted one reserved in a qcow2 image
- * are lost room, no damage.
+ * predecessor does late has the effect that it was to have.
  */
 export async function extendVolume(
   parts: RemoteFsParts,
@@ -35,12 +35,14 @@ export async function extendVolume(
   const folder = await openFolder(parts, volume, work);
   const chain = await folder.lookIdle();
   await requireKnownSnapshots(chain, volume, work);
-  const [top] = wholeChain(chain);
+  const images = wholeChain(chain);
+  const [top] = images;
+  await freeLeaks(parts, folder, images);
   const bytes = sizeGb * gib;
   if (top.virtualBytes === bytes) return {};
   if (top.virtualBytes > bytes) throw refuse(`${top.name} has ${top.virtualBytes} bytes already`);
   await requireRoom(request, room, work);
-  await grow(parts, folder, await folder.open(wholeChain(chain)), top, bytes);
+  await grow(parts, folder, await folder.open(images), top, bytes);
   return {};
 }
 

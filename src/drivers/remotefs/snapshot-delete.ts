@@ -2,6 +2,7 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { DriverWork, VolumeModelUpdate } from '../volume-driver.ts';
 import { infoOf, type Image, type VolumeChain, wholeChain } from './volume-chain.ts';
+import { freeLeaks } from './free-leaks.ts';
 import { withoutSnapshot } from './info-file.ts';
 import { deleteOnline, endedOnline, finishOnline } from './online-delete.ts';
 import type { RemoteFsParts } from './parts.ts';
@@ -16,7 +17,8 @@ const deletable = ['available', 'in-use', 'backing-up', 'deleting', 'downloading
  * Removes a snapshot; of an attached volume by Nova's hand (online-delete.ts), else by ours. Its file S holds what was written *after* it, so S is merged into its
  * backing file B; then nothing needs S:
  *
- * 1. commit: S's data is written into B. S keeps it, so an interrupted commit is simply done again.
+ * 1. commit: S's data is written into B. S keeps it, so an interrupted commit is simply done again, once B's clusters
+ *    that it reserved in vain are given back.
  * 2. rebase: the image above S gets B as its backing file (where S is not the active image).
  * 3. `.info`: the snapshot's entry goes; where S was active, B becomes it.
  * 4. S is removed. Its name is never used again.
@@ -83,6 +85,7 @@ async function merge(
     return forget(folder, chain, snapshot, undefined, image === undefined && !isShared);
   // Stale: there is nothing to merge into. The active image stays, it is the volume.
   if (below === undefined) return forget(folder, chain, snapshot, undefined, false);
+  await freeLeaks(parts, folder, [below, ...images.slice(at + 2)]);
   const overlay = await folder.open(images.slice(at));
   await folder.work.commitPoint('snapshot-merge');
   await folder.whileBusy(() => parts.qemu.commit(overlay, folder.work));

@@ -1,6 +1,16 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { volumeNameId, type Snapshot, type Volume } from '../../../src/domain/rows.ts';
 import type { AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
@@ -38,6 +48,9 @@ class Database {
 class RemoteFolder extends FolderMounts {
   override readonly remote = true;
 }
+
+/** Of qcow2 files as qemu-img makes them. */
+const clusterBytes = 65536;
 
 const folderClass = 'cinder_volume_aa.drivers.FolderDriver';
 
@@ -230,6 +243,28 @@ export class FolderBackend {
     const name = this.active(volume);
     const format = name.includes('.') ? 'qcow2' : 'raw';
     qemuIo(format, this.path(name), `write -P ${byte} ${offset} ${length}`);
+  }
+
+  /** As a qemu-img that ended midway: a cluster at the end of the qcow2 file is reserved, and nothing refers to it. */
+  leak(name: string): void {
+    const fd = openSync(this.path(name), 'r+');
+    const numberAt = (at: number): number => {
+      const bytes = Buffer.alloc(8);
+      readSync(fd, bytes, 0, 8, at);
+      return Number(bytes.readBigUInt64BE());
+    };
+    const clusters = Math.ceil(fstatSync(fd).size / clusterBytes);
+    const [refcountTableAt, one] = [numberAt(48), Buffer.from([0, 1])];
+    writeSync(fd, one, 0, 2, numberAt(refcountTableAt) + 2 * clusters);
+    ftruncateSync(fd, (clusters + 1) * clusterBytes);
+    closeSync(fd);
+  }
+
+  /** How many clusters of the qcow2 file are reserved though nothing refers to them. */
+  leaks(name: string): number {
+    const argv = ['check', '-f', 'qcow2', '--output=json', this.path(name)];
+    const { stdout } = spawnSync('qemu-img', argv, { encoding: 'utf8' });
+    return (JSON.parse(stdout) as { leaks?: number }).leaks ?? 0;
   }
 
   /** As the guest of a raw volume can: a qcow2 header that names the host's password file. */

@@ -22,6 +22,27 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('extending volumes', () => {
     backend.expectBytes(`volume-${volume.id}`, 'raw', 3 * gib - 65536, 65536, 0);
   });
 
+  it('gives back what an interrupted one has reserved in vain, if it carries its work on', async () => {
+    const volume = await backend.available();
+    backend.write(volume, 0, 65536, 5);
+    await backend.snapshot(volume);
+    const active = backend.active(volume);
+    backend.write(volume, 65536, 65536, 6);
+    for (const sizeGb of [2, 2, 3]) {
+      backend.leak(active);
+      await backend.extend(volume, sizeGb);
+      expect(backend.leaks(active)).toBe(1);
+      await backend.extend(volume, sizeGb, backend.work({ isContinued: true }));
+      expect(backend.leaks(active)).toBe(0);
+    }
+    backend.leak(active);
+    await backend.extend(volume, 4, backend.work({ isContinued: true }));
+    expect(backend.leaks(active)).toBe(0);
+    expect(backend.virtualBytes(volume)).toBe(4 * gib);
+    backend.expectBytes(active, 'qcow2', 0, 65536, 5);
+    backend.expectBytes(active, 'qcow2', 65536, 65536, 6);
+  });
+
   it.each([
     ['is attached', { attach_status: 'attached' }, 2, 'is attached'],
     ['is larger already', { size: 3 }, 2, 'more than 2'],

@@ -64,6 +64,22 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('a RemoteFS driver on a folder'
     }
   }, 120_000);
 
+  it('gives back what an interrupted merge has reserved in vain, where it carries that on', async () => {
+    const volume = await backend.available();
+    const lower = await backend.snapshot(volume);
+    const into = backend.active(volume);
+    backend.write(volume, 0, 65536, 1);
+    const doomed = await backend.snapshot(volume);
+    backend.write(volume, 65536, 65536, 2);
+    backend.leak(into);
+    await backend.removeSnapshot(doomed, volume, backend.work({ isContinued: true }));
+    expect(backend.leaks(into)).toBe(0);
+    backend.expectBytes(into, 'qcow2', 0, 65536, 1);
+    backend.expectBytes(into, 'qcow2', 65536, 65536, 2);
+    await backend.removeSnapshot(lower, volume, backend.work({ isContinued: true }));
+    backend.expectBytes(`volume-${volume.id}`, 'raw', 65536, 65536, 2);
+  });
+
   it('puts a snapshot in the place of what a volume holds, unless that has snapshots of its own', async () => {
     const volume = await backend.available();
     backend.write(volume, 0, 65536, 1);
