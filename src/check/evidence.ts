@@ -1,5 +1,5 @@
 import type { Database } from '../db/database.ts';
-import { backendOf } from '../domain/host.ts';
+import { workOf } from '../domain/host.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import { readShare } from './share-content.ts';
 import type { Evidence } from './verify.ts';
@@ -36,9 +36,4 @@ export async function gatherEvidence(scene: Scene): Promise<Evidence> {
     snapshotsUseGigabytes,
     shares: await Promise.all(scene.shares.map(({ location, folder }) => readShare(location, folder))),
   };
-}
-
-/** `cluster@backend` of every service, or `host@backend`: the journal's `backend`. */
-function workOf(services: readonly { readonly host: string; readonly cluster_name: string | null }[]): string[] {
-  return [...new Set(services.map(({ cluster_name, host }) => backendOf(cluster_name ?? host)))];
 }

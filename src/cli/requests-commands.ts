@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { Database } from '../db/database.ts';
 import type { Incarnation, JournalEntry } from '../db/ports/custody.ts';
-import { backendOf } from '../domain/host.ts';
+import { workOf } from '../domain/host.ts';
 import { findUncarried, type Uncarried } from '../volume/uncarried.ts';
 import type { CommandIo, Finish } from './command-io.ts';
 import { addConfigOptions, configOf } from './config-option.ts';
@@ -80,8 +80,7 @@ async function lookAt(db: Database, flags: Flags, silentMs: number): Promise<Fou
 
 /** Whose work the services do, also of hosts that are down. */
 async function knownBackends(db: Database): Promise<readonly string[]> {
-  const services = await db.services.list({ binary: 'cinder-volume' });
-  return [...new Set(services.map(({ cluster_name, host }) => backendOf(cluster_name ?? host)))];
+  return workOf(await db.services.list({ binary: 'cinder-volume' }));
 }
 
 function ownerOf({ owner }: JournalEntry, owners: ReadonlyMap<string, Incarnation>): Incarnation | undefined {

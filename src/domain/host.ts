@@ -28,3 +28,8 @@ export function backendOf(text: string): string {
 export function sameBackend(one: string, other: string): boolean {
   return backendOf(one) === backendOf(other);
 }
+
+/** `cluster@backend` of every service, or `host@backend`: the journal's `backend`. */
+export function workOf(services: readonly { readonly host: string; readonly cluster_name: string | null }[]): string[] {
+  return [...new Set(services.map(({ cluster_name, host }) => backendOf(cluster_name ?? host)))];
+}

@@ -1,9 +1,10 @@
 import type { Database } from '../../db/database.ts';
 import type { WorkerRow } from '../../db/ports/resources.ts';
+import { workOf } from '../../domain/host.ts';
 import { defaultTimings } from '../../volume/custody-options.ts';
 import { findUncarried, type Uncarried } from '../../volume/uncarried.ts';
 
-/** Of one backend; with more, whatever changes hands waits. */
+/** With more, whatever changes hands waits. */
 const mostUnfinished = 10_000;
 
 /** A row that waits, and that no request carries. */
@@ -12,9 +13,13 @@ export interface Waiting extends Uncarried {
   readonly worker: WorkerRow | null;
 }
 
-/** What waits on a backend, by whichever of its names a row says so: volumes, snapshots, groups and migrations. */
+/**
+ * What waits on a backend, by whichever of its names a row says so: volumes, snapshots, groups and migrations. A
+ * migration's request is with the backend that the volume leaves; its row on this one is carried all the same.
+ */
 export async function findWaiting(db: Database, backends: readonly string[]): Promise<readonly Waiting[]> {
-  const unfinished = await db.journal.unfinished(backends, mostUnfinished);
+  const everywhere = workOf(await db.services.list({ binary: 'cinder-volume' }));
+  const unfinished = await db.journal.unfinished([...new Set([...backends, ...everywhere])], mostUnfinished);
   const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
   const found = new Map<string, Waiting>();
   for (const backend of backends) {

@@ -183,6 +183,21 @@ describe.each(engines)('adopt on %s', (engine) => {
     expect(await adopt('--back', '--to', 'old')).toMatchObject({ code: 0 });
   });
 
+  it('names no row of a migration whose request is with the other backend', async () => {
+    await adopt('--from', 'old');
+    await register('a@other', 'c@other');
+    const [moving, target] = [randomUUID(), randomUUID()];
+    const there = { host: 'a@other#other', cluster_name: 'c@other#other' };
+    const here = { host: 'a@nfs#nfs', cluster_name: 'c@nfs#nfs' };
+    await fixture.db.volumes.create({ id: moving, ...there, status: 'available', migration_status: 'migrating' });
+    await fixture.db.volumes.create({ id: target, ...here, status: 'creating', migration_status: `target:${moving}` });
+    const named = `once ${moving} is settled`;
+    expect((await adopt('--back', '--to', 'old', '--dry-run')).said).toContain(named);
+    const request = { backend: 'c@other', method: 'migrate_volume', resourceType: 'Volume', resourceId: moving };
+    await fixture.db.journal.receive([newEntry(request)], 'gone');
+    expect((await adopt('--back', '--to', 'old', '--dry-run')).said).not.toContain(named);
+  });
+
   it('leaves to Python what only its start settles, whoever had begun it, and to others what is theirs', async () => {
     await adopt('--from', 'old');
     const [lost, theirs, attaching, odd] = [randomUUID(), randomUUID(), randomUUID(), randomUUID()];
