@@ -61,17 +61,17 @@ export const VOLUMES: Readonly<Record<string, Explanation>> = {
   managing: {
     settledBy: 'operator',
     reason: 'which file it was to take in, only the lost request said',
-    command: 'openstack volume set --state error_managing ID && openstack volume delete ID   # unmanages it',
+    command: 'cinder reset-state --state error_managing ID && openstack volume delete ID   # unmanages it',
   },
   unmanaging: {
     settledBy: 'operator',
     reason: 'a lost unmanage looks like one that cinder-api has not sent yet',
-    command: 'openstack volume set --state available ID; then openstack volume delete --remote ID once more',
+    command: 'openstack volume set --state available ID; then cinder unmanage ID once more',
   },
   error_managing_deleting: {
     settledBy: 'operator',
     reason: 'a lost deletion of a volume that was never taken in whole',
-    command: 'openstack volume set --state error_managing ID && openstack volume delete ID',
+    command: 'cinder reset-state --state error_managing ID && openstack volume delete ID',
   },
   'backing-up': {
     settledBy: 'others',
@@ -173,9 +173,9 @@ export const migrationTarget: Explanation = {
 };
 
 function groupState(state: string, next: string): string {
-  return `cinder --os-volume-api-version 3.20 group-reset-state --state ${state} ID; then ${next}`;
+  return `cinder --os-volume-api-version 3.20 reset-state --type group --state ${state} ID; then ${next}`;
 }
 
 function groupSnapshotState(next: string): string {
-  return `cinder --os-volume-api-version 3.19 group-snapshot-reset-state --state error ID; then ${next}`;
+  return `cinder --os-volume-api-version 3.20 reset-state --type group-snapshot --state error ID; then ${next}`;
 }

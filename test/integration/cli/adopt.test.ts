@@ -172,7 +172,7 @@ describe.each(engines)('adopt on %s', (engine) => {
     expect(dry.said).toMatch(new RegExp(`${ids.gone} is deleting since .* a running replica takes it up`));
     expect(dry.said).toContain(`openstack volume set --state available ${ids.longer}`);
     expect(dry.said).toContain(`once ${ids.moving} is settled`);
-    expect(dry.said).toContain(`group-reset-state --state error ${ids.group}`);
+    expect(dry.said).toContain(`reset-state --type group --state error ${ids.group}`);
     expect(await adopt('--back', '--to', 'old')).toMatchObject({ code: 1 });
     expect(await volumes()).toEqual(before);
 

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Snapshot } from '../../../src/domain/rows.ts';
+import * as reasons from '../../../src/volume/uncarried-reasons.ts';
 import { findUncarried } from '../../../src/volume/uncarried.ts';
 import { FakeDatabase } from '../../support/fake-database.ts';
 import { backend, World } from './replica.ts';
@@ -49,4 +50,26 @@ describe('rows that nobody carries', () => {
     expect(found.get('goal')?.reason).toContain('moves');
     expect(await find({ carried: new Set(['Volume moves']) })).toEqual([]);
   });
+
+  it('names only commands that the clients have', () => {
+    const { VOLUMES, SNAPSHOTS, GROUPS, GROUP_SNAPSHOTS, notTakenIn, migrates, migrationTarget } = reasons;
+    const told = [VOLUMES, SNAPSHOTS, GROUPS, GROUP_SNAPSHOTS].flatMap((byStatus) => Object.values(byStatus));
+    const commands = [...told, notTakenIn, migrates, migrationTarget].flatMap(
+      ({ command }) => command.match(/\b(cinder|openstack) [^;#&,]*/g) ?? [],
+    );
+    expect(commands.length).toBeGreaterThan(20);
+    expect(commands.filter((one) => !clientCommands.some((form) => form.test(one.trim())))).toEqual([]);
+  });
 });
+
+/** As python-cinderclient 9.1 and 9.10 and python-openstackclient 6.0 and 10.3 take them. */
+const clientCommands = [
+  /^openstack volume set --state (available|error)( --detached)? ID$/,
+  /^openstack volume set --(size GIB|type TYPE) ID once more$/,
+  /^openstack volume (show|delete) ID$/,
+  /^openstack volume backup list( --volume ID)?$/,
+  /^openstack volume snapshot (set --state (available|error)|delete) ID$/,
+  /^cinder unmanage ID once more$/,
+  /^cinder reset-state( --state (available|error|error_managing))?( --reset-migration-status)? ID$/,
+  /^cinder --os-volume-api-version 3\.20 reset-state --type (group|group-snapshot) --state (available|error) ID$/,
+];
