@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Snapshot, Volume } from '../../src/domain/rows.ts';
 import { join } from 'node:path';
 import { AppError } from '../../src/kernel/errors.ts';
+import { eventually } from '../support/poll.ts';
 import { buildOnce } from '../support/shared-servers.ts';
 import { FolderBackend } from '../integration/drivers/folder-backend.ts';
 import { startFaultyShare, type Fault, type FaultyShare } from './support/faulty-share.ts';
@@ -179,6 +180,8 @@ describe('a share whose calls fail', () => {
       () => 'done',
       (problem: unknown) => (problem instanceof AppError ? problem.outcome : problem),
     );
+    // The share's word of it comes by another way than the call's end.
+    await eventually(() => share.failed.length > 0, { what: 'the fault' });
     expect(share.failed).toHaveLength(1);
     await share.set();
     // Whoever says that it has not happened is believed: nobody looks again. A deletion is asked for again.

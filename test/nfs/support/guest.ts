@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { createConnection, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -16,6 +17,12 @@ export interface GuestProgram {
   kill(): void;
 }
 
+/** Of the end of a console's log, in an error. */
+const mostWords = 2_000;
+
+const logFileOf = (dir: string, name: string): string => join(dir, `${name}.log`);
+const qmpSocketOf = (dir: string, name: string): string => join(dir, `${name}.qmp`);
+
 /** A virtual machine with a kernel, and so an NFS client, of its own. */
 export class Guest {
   readonly name: string;
@@ -23,24 +30,27 @@ export class Guest {
   readonly agentPort: number;
   readonly #process: ServerProcess;
   readonly #qmpSocket: string;
+  /** What its console has said, standard errors of its programs among it. */
+  readonly #logFile: string;
 
-  private constructor(name: string, agentPort: number, process: ServerProcess, qmpSocket: string) {
+  private constructor(parts: Pick<Guest, 'name' | 'agentPort'> & { process: ServerProcess; dir: string }) {
+    const { name, dir } = parts;
     this.name = name;
-    this.agentPort = agentPort;
-    this.#process = process;
-    this.#qmpSocket = qmpSocket;
+    this.agentPort = parts.agentPort;
+    this.#process = parts.process;
+    this.#qmpSocket = qmpSocketOf(dir, name);
+    this.#logFile = logFileOf(dir, name);
   }
 
   /** Boots it. The host's loopback is 10.0.2.2 there. `dir` gets its console's log. */
   static start(name: string, image: GuestImage, dir: string): Promise<Guest> {
     return threeTimes(async () => {
       const port = await freePort();
-      const qmpSocket = join(dir, `${name}.qmp`);
       const process = await startServerProcess({
         name: `guest ${name}`,
-        argv: ['qemu-system-x86_64', ...machine(name, image, port, qmpSocket)],
+        argv: ['qemu-system-x86_64', ...machine(name, image, port, qmpSocketOf(dir, name))],
         cwd: dir,
-        logFile: join(dir, `${name}.log`),
+        logFile: logFileOf(dir, name),
         ready: async () => {
           const socket = open(port, ['echo', 'up']);
           const timer = setTimeout(() => socket.destroy(), 10_000);
@@ -49,7 +59,7 @@ export class Guest {
         },
         readyWithinMs: 300_000,
       });
-      return new Guest(name, port, process, qmpSocket);
+      return new Guest({ name, agentPort: port, process, dir });
     });
   }
 
@@ -68,12 +78,17 @@ export class Guest {
     return {
       line: async () => {
         const next = await lines.next();
-        if (next.done === true) throw new Error(`${argv.join(' ')} has ended in guest ${this.name}`);
+        if (next.done === true)
+          throw new Error(`${argv.join(' ')} has ended in guest ${this.name}: ${this.#lastWords()}`);
         return next.value;
       },
       send: (line) => void socket.write(`${line}\n`),
       kill: () => void socket.destroy(),
     };
+  }
+
+  #lastWords(): string {
+    return readFileSync(this.#logFile, 'utf8').slice(-mostWords);
   }
 
   /** As a hypervisor that pauses a machine: no instruction runs, and the guest's own clocks stand still. */

@@ -6,9 +6,13 @@ import { freePort } from '../../support/free-port.ts';
 import { startServerProcess, threeTimes } from '../../support/server-process.ts';
 import { startTestServer, type TestServer } from '../../support/test-server.ts';
 
-/** How long the server keeps a silent client's locks, and how long after its start old clients may reclaim theirs. */
+/** How long the server keeps a silent client's locks. */
 export const leaseSeconds = 20;
-const graceSeconds = 5;
+/**
+ * How long after its start old clients may reclaim theirs: as long as a lease at least (RFC 8881, section 8.4.2.1), or a
+ * slow client comes too late. It ends sooner where all of them have done so.
+ */
+const graceSeconds = leaseSeconds;
 
 /** An NFSv4.1 server on loopback, `/share` being a folder of the host. `restart` keeps port, data and client records. */
 export function startNfsServer(folder: string): Promise<TestServer> {
