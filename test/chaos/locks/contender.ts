@@ -67,7 +67,7 @@ class Contender {
   async #startCoordinator(ending: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        return await this.#coordinator.start(AbortSignal.any([ending, AbortSignal.timeout(startWithinMs)]));
+        await this.#coordinator.start(AbortSignal.any([ending, AbortSignal.timeout(startWithinMs)])); return;
       } catch {
         await delay(pauseMs, ending);
       }
