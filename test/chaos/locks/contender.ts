@@ -67,7 +67,8 @@ class Contender {
   async #startCoordinator(ending: AbortSignal): Promise<void> {
     for (;;) {
       try {
-        await this.#coordinator.start(AbortSignal.any([ending, AbortSignal.timeout(startWithinMs)])); return;
+        await this.#coordinator.start(AbortSignal.any([ending, AbortSignal.timeout(startWithinMs)]));
+        return;
       } catch {
         await delay(pauseMs, ending);
       }

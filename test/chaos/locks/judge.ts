@@ -25,7 +25,7 @@ const strikeTailMs = 15_000;
  * 4. A token grows with every owner, and one that asks after its successor has minted is refused.
  */
 export function judge(
-  { endsWithConnection }: ServiceKind,
+  { endsWithConnection }: Pick<ServiceKind, 'endsWithConnection'>,
   lives: readonly LeaseLife[],
   strikes: readonly Strike[],
   noticeMs: number,
