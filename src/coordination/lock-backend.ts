@@ -19,6 +19,12 @@ export interface LockBackend extends Component {
    */
   acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock>;
 
+  /**
+   * The same without a wait: undefined where somebody has the lock or wants it. Only services have it that answer
+   * several questions in one round trip, for the frame to ask for all locks of an operation at once.
+   */
+  tryOne?(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined>;
+
   /** What the service knows of locks now; throws `CoordinationError` if it cannot be asked. */
   holders(): Promise<readonly Holder[]>;
 }

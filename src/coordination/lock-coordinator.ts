@@ -1,5 +1,4 @@
-import { setMaxListeners } from 'node:events';
-import { abortReason, childAbort, delay } from '../kernel/abort.ts';
+import { abortReason, childAbort, delay, sharedAbort } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Health } from '../kernel/component.ts';
 import { KeyedMutex } from '../kernel/keyed-mutex.ts';
@@ -56,7 +55,7 @@ export class LockCoordinator implements Coordinator {
   readonly #waits = new Set<Wait>();
   /** Who waits for the next release. */
   readonly #releases = new Set<() => void>();
-  readonly #stopping = new AbortController();
+  readonly #stopping = sharedAbort();
   #running = false;
 
   constructor(options: LockCoordinatorOptions) {
@@ -65,8 +64,6 @@ export class LockCoordinator implements Coordinator {
     this.#log = options.log;
     this.#margin = options.margin;
     this.#room = new RoomForOthers(options.clock);
-    // Every wait listens; their number is no leak.
-    setMaxListeners(0, this.#stopping.signal);
   }
 
   get guarantees(): Guarantees {
@@ -156,11 +153,31 @@ export class LockCoordinator implements Coordinator {
   }
 
   async #takeAll(sorted: readonly LockName[], wait: Wait, places: Places): Promise<readonly HeldLock[]> {
+    for (const name of sorted) {
+      wait.name = name;
+      if (!places.has(name)) places.set(name, await this.#queues.acquire(name, wait.signal));
+    }
+    return (await this.#takeAtOnce(sorted, wait.signal)) ?? this.#takeInTurn(sorted, wait);
+  }
+
+  /** All in one round trip where the service can and all are free; undefined, with nothing taken, otherwise. */
+  async #takeAtOnce(sorted: readonly LockName[], signal: AbortSignal): Promise<readonly HeldLock[] | undefined> {
+    const backend = this.#backend;
+    if (sorted.length < 2 || backend.tryOne === undefined) return undefined;
+    const tries = await Promise.allSettled(sorted.map(async (name) => backend.tryOne?.(wireName(name), signal)));
+    const locks = tries.flatMap((tried) => (tried.status === 'fulfilled' ? (tried.value ?? []) : []));
+    if (locks.length === sorted.length) return locks;
+    await giveBack(locks);
+    for (const tried of tries) if (tried.status === 'rejected') throw tried.reason;
+    return undefined;
+  }
+
+  /** One after the other, in the order that all members keep, so that nobody waits for anybody in a circle. */
+  async #takeInTurn(sorted: readonly LockName[], wait: Wait): Promise<readonly HeldLock[]> {
     const locks: HeldLock[] = [];
     try {
       for (const name of sorted) {
         wait.name = name;
-        if (!places.has(name)) places.set(name, await this.#queues.acquire(name, wait.signal));
         if (!this.#backend.guarantees.fifo) await this.#room.leave(name, wait.signal);
         locks.push(await this.#backend.acquireOne(wireName(name), wait.signal));
       }

@@ -67,7 +67,10 @@ export class LockWorker {
   #handle(message: ToWorker): void {
     switch (message.op) {
       case 'acquire':
-        void this.#acquire(message.id, message.wireName);
+        void this.#acquire(message.id, (signal) => this.#backend.acquireOne(message.wireName, signal));
+        break;
+      case 'try':
+        void this.#acquire(message.id, async (signal) => this.#backend.tryOne?.(message.wireName, signal));
         break;
       case 'cancel':
         this.#cancel(message.id);
@@ -87,13 +90,17 @@ export class LockWorker {
     }
   }
 
-  async #acquire(id: number, wireName: string): Promise<void> {
+  async #acquire(id: number, ask: (signal: AbortSignal) => Promise<HeldLock | undefined>): Promise<void> {
     const wait = new AbortController();
     this.#waits.set(id, wait);
     try {
-      const lock = await this.#backend.acquireOne(wireName, wait.signal);
+      const lock = await ask(wait.signal);
       if (wait.signal.aborted) {
-        await lock.release();
+        await lock?.release();
+        return;
+      }
+      if (lock === undefined) {
+        this.#send({ event: 'busy', id });
         return;
       }
       this.#held.set(id, lock);

@@ -25,8 +25,10 @@ export interface WorkerBackendOptions {
 }
 
 interface Waiting {
+  readonly op: 'acquire' | 'try';
   readonly wireName: string;
-  readonly won: (lock: HeldLock) => void;
+  /** Undefined: a try that found it busy. */
+  readonly ended: (lock: HeldLock | undefined) => void;
   readonly refused: (error: Error) => void;
 }
 
@@ -92,7 +94,17 @@ export class WorkerBackend implements LockBackend {
     return this.#health;
   }
 
-  acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+    const lock = await this.#ask('acquire', wireName, signal);
+    if (lock === undefined) throw new CoordinationError('the lock worker answers a wait as a try');
+    return lock;
+  }
+
+  tryOne(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
+    return this.#ask('try', wireName, signal);
+  }
+
+  #ask(op: Waiting['op'], wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
     if (signal.aborted) return Promise.reject(abortReason(signal));
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
@@ -105,7 +117,7 @@ export class WorkerBackend implements LockBackend {
         this.#link?.send({ op: 'cancel', id });
         reject(abortReason(signal));
       };
-      const won = (lock: HeldLock): void => {
+      const ended = (lock: HeldLock | undefined): void => {
         settle();
         resolve(lock);
       };
@@ -113,10 +125,10 @@ export class WorkerBackend implements LockBackend {
         settle();
         reject(error);
       };
-      this.#waiting.set(id, { wireName, won, refused });
+      this.#waiting.set(id, { op, wireName, ended, refused });
       signal.addEventListener('abort', cancel, { once: true });
       // Without a worker (it died a moment ago) the next one is told of it when it has started.
-      this.#link?.send({ op: 'acquire', id, wireName });
+      this.#link?.send({ op, id, wireName });
     });
   }
 
@@ -151,7 +163,7 @@ export class WorkerBackend implements LockBackend {
     this.#health = { ok: true };
     this.#connectedMs = this.#options.clock.nowMs();
     void link.ended.then((why) => this.#bury(link, why));
-    for (const [id, { wireName }] of this.#waiting) link.send({ op: 'acquire', id, wireName });
+    for (const [id, { op, wireName }] of this.#waiting) link.send({ op, id, wireName });
   }
 
   /** The worker died by itself: nothing renews what it held, so that is lost; then another is started. */
@@ -194,6 +206,9 @@ export class WorkerBackend implements LockBackend {
       case 'acquired':
         this.#won(message.id, message.proof);
         break;
+      case 'busy':
+        this.#waiting.get(message.id)?.ended(undefined);
+        break;
       case 'refused':
         this.#waiting.get(message.id)?.refused(new CoordinationError(message.problem));
         this.#listings.get(message.id)?.reject(new CoordinationError(message.problem));
@@ -227,7 +242,7 @@ export class WorkerBackend implements LockBackend {
     if (waiting === undefined) return;
     const custody = new Custody(new ProofCell(proof));
     this.#holding.set(id, { custody });
-    waiting.won({
+    waiting.ended({
       proof: custody.proof,
       onLost: (listener) => custody.onLost(listener),
       release: () => this.#release(id),

@@ -13,7 +13,7 @@ export interface WorkerStart {
 
 /** Main loop → worker. An `id` names one acquisition for its whole life, or one listing. */
 export type ToWorker =
-  | { readonly op: 'acquire'; readonly id: number; readonly wireName: string }
+  | { readonly op: 'acquire' | 'try'; readonly id: number; readonly wireName: string }
   | { readonly op: 'cancel'; readonly id: number }
   | { readonly op: 'release'; readonly id: number }
   | { readonly op: 'holders'; readonly id: number }
@@ -25,6 +25,8 @@ export type FromWorker =
   | { readonly event: 'started'; readonly guarantees: Guarantees }
   | { readonly event: 'start-failed'; readonly problem: string }
   | { readonly event: 'acquired'; readonly id: number; readonly proof: SharedArrayBuffer }
+  /** To a try only. */
+  | { readonly event: 'busy'; readonly id: number }
   | { readonly event: 'refused'; readonly id: number; readonly problem: string }
   | { readonly event: 'lost'; readonly id: number; readonly why: string }
   | { readonly event: 'released'; readonly id: number; readonly result: ReleaseResult }

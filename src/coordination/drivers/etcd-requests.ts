@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { JsonObject } from '../../domain/json.ts';
 
 /** Tooz writes no slash between this and the name; that is its format. */
@@ -14,6 +15,17 @@ export interface Contender {
   readonly wireName: string;
   readonly value: string;
   readonly memberId: string;
+}
+
+/** Tooz's value is a random uuid's sixteen bytes, the seventh of which tells its version. */
+const versionAt = 6;
+export const isPythons = (value: string): boolean => ((Buffer.from(value, 'base64')[versionAt] ?? 0) & 0xf0) === 0x40;
+
+/** As random, and told apart. */
+export function newValue(): string {
+  const value = randomBytes(16);
+  value[versionAt] = 0;
+  return value.toString('base64');
 }
 
 /** A read that needs no other right than that to locks. */
@@ -33,15 +45,18 @@ export const nameOfWaiter = (key: string): string => plain(key).slice(queuePrefi
 
 /**
  * Takes the lock if it is free; otherwise joins the queue, or keeps the place there, and tells who holds the lock and
- * who waits. `inTurn`: although others wait. The first comparison and the key are Tooz's.
+ * who waits. `in turn`: although others wait. `at once`: without joining. The first comparison and the key are Tooz's.
  */
-export function takeTxn(who: Contender, lease: string, inTurn: boolean): JsonObject {
+export function takeTxn(who: Contender, lease: string, how: 'queueing' | 'in turn' | 'at once'): JsonObject {
   const key = lockKey(who.wireName);
   const place = queueKey(who);
   return {
-    compare: [absent({ key }), ...(inTurn ? [] : [absent(queueOf(who.wireName))])],
+    compare: [absent({ key }), ...(how === 'in turn' ? [] : [absent(queueOf(who.wireName))])],
     success: [{ request_put: { key, value: who.value, lease } }, { request_delete_range: { key: place } }],
-    failure: [{ request_put: { key: place, value: base64(who.memberId), lease } }, ...looks(who.wireName)],
+    failure: [
+      ...(how === 'at once' ? [] : [{ request_put: { key: place, value: base64(who.memberId), lease } }]),
+      ...looks(who.wireName),
+    ],
   };
 }
 

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { delay, raceAbort } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
@@ -14,9 +13,11 @@ import {
   allWaiters,
   changesOf,
   checkTxn,
+  isPythons,
   lookTxn,
   nameOfLock,
   nameOfWaiter,
+  newValue,
   queueKey,
   releaseTxn,
   takeTxn,
@@ -105,16 +106,35 @@ export class EtcdBackend implements LockBackend {
     return this.#gateway.health();
   }
 
-  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+  acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+    return this.#enter(wireName, signal, (entry) => this.#contend(entry, signal));
+  }
+
+  tryOne(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
+    return this.#enter(wireName, signal, (entry) => this.#try(entry, signal));
+  }
+
+  /** A call that hangs must not hold up who has given up; its lease is revoked, so it can win nothing any more. */
+  async #enter<T>(wireName: string, signal: AbortSignal, work: (entry: Entry) => Promise<T>): Promise<T> {
     const value = newValue();
     const entry: Entry = { wireName, value, memberId: this.#spec.memberId, lease: undefined, custody: undefined };
     this.#entries.add(entry);
-    const winning = this.#contend(entry, signal);
-    // A call that hangs must not hold up who has given up; its lease is revoked, so it can win nothing any more.
-    return raceAbort(winning, signal).catch((error: unknown) => {
+    return raceAbort(work(entry), signal).catch((error: unknown) => {
       this.#forget(entry);
       throw error;
     });
+  }
+
+  async #try(entry: Entry, signal: AbortSignal): Promise<HeldLock | undefined> {
+    await this.#gateway.whenWell(signal);
+    try {
+      if (this.#deps.mayRenew() && (await this.#take(entry, 'at once')) === 'won') return this.#hold(entry);
+    } catch (error) {
+      if (error instanceof CoordinationError || signal.aborted) throw error;
+      this.#beat.wake();
+    }
+    this.#forget(entry);
+    return undefined;
   }
 
   async #contend(entry: Entry, signal: AbortSignal): Promise<HeldLock> {
@@ -122,7 +142,7 @@ export class EtcdBackend implements LockBackend {
       await this.#gateway.whenWell(signal);
       try {
         const outcome: 'won' | 'queued' | 'unknown' = this.#deps.mayRenew()
-          ? await this.#take(entry, inTurn)
+          ? await this.#take(entry, inTurn ? 'in turn' : 'queueing')
           : 'unknown';
         if (outcome === 'won') return this.#hold(entry);
         inTurn = outcome === 'queued' && (await this.#untilInTurn(entry, signal));
@@ -138,10 +158,10 @@ export class EtcdBackend implements LockBackend {
   }
 
   /** `unknown`: the lease ran out meanwhile, so that whatever was won is gone. */
-  async #take(entry: Entry, inTurn: boolean): Promise<'won' | 'queued' | 'unknown'> {
+  async #take(entry: Entry, how: Parameters<typeof takeTxn>[2]): Promise<'won' | 'queued' | 'unknown'> {
     entry.lease ??= await this.#grant();
     const { lease } = entry;
-    const answer = txnAnswer(await this.#gateway.call('kv/txn', takeTxn(entry, lease.id, inTurn)));
+    const answer = txnAnswer(await this.#gateway.call('kv/txn', takeTxn(entry, lease.id, how)));
     if (!this.#entries.has(entry)) this.#revoke(lease);
     const [holder] = answer.ranges[0] ?? [];
     // The answer to an earlier try may have been lost on the way. The place in the queue ends with the lease.
@@ -285,15 +305,4 @@ function standingOf(entry: Entry, { ranges }: TxnAnswer): Standing {
   const [lock = [], queue = []] = ranges;
   const place = queue.findIndex(({ key }) => key === queueKey(entry));
   return { holder: lock[0]?.value, ahead: place === -1 ? queue.length : place };
-}
-
-/** Tooz's value is a random uuid's sixteen bytes, the seventh of which tells its version. */
-const versionAt = 6;
-const isPythons = (value: string): boolean => ((Buffer.from(value, 'base64')[versionAt] ?? 0) & 0xf0) === 0x40;
-
-/** As random, and told apart. */
-function newValue(): string {
-  const value = randomBytes(16);
-  value[versionAt] = 0;
-  return value.toString('base64');
 }

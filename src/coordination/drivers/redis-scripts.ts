@@ -31,9 +31,9 @@ export const taken = 2;
 export const firstInQueue = 1;
 
 /**
- * ARGV: the token, the lock's time to live, who asks. All keys or none, for the first in the queue or where nobody
+ * ARGV: the token, the lock's time to live, who asks, whether to wait (1) or not (0). All keys or none, for the first in the queue or where nobody
  * waits. A key that already has our token counts as won: the answer to an earlier try may have been lost on the way.
- * Whoever does not get it joins the queue, or keeps the place there.
+ * Whoever waits and does not get it joins the queue, or keeps the place there.
  */
 export const takeScript = `${queue}
 local token, ttl, me = ARGV[1], ARGV[2], ARGV[3]
@@ -49,6 +49,7 @@ if not theirs and (ours or not head or head == me) then
   return ${taken}
 end
 if not theirs and redis.call('pttl', place(head)) > ${graceMs} then redis.call('pexpire', place(head), ${graceMs}) end
+if ARGV[4] == '0' then return 0 end
 if redis.call('exists', place(me)) == 0 then
   redis.call('lrem', queue, 0, me)
   redis.call('rpush', queue, me)

@@ -42,6 +42,9 @@ interface Contender {
 /** What one is told who does not get the lock; `unknown`: the server did not answer, or the main loop is silent. */
 type Refusal = 'first' | 'waits' | 'unknown';
 
+/** Whether one who does not get the lock joins its queue. */
+type Patience = 'waiting' | 'at once';
+
 interface Held extends Contender {
   readonly custody: Custody;
   readonly sinceMs: number;
@@ -102,18 +105,36 @@ export class RedisBackend implements LockBackend {
     return this.#connection.health();
   }
 
-  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+  acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+    return this.#contend(wireName, async (contender) => {
+      const first = await this.#try(contender, signal);
+      return typeof first === 'object' ? first : this.#queueUp(contender, signal);
+    });
+  }
+
+  tryOne(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
+    return this.#contend(wireName, async (contender) => {
+      const outcome = await this.#try(contender, signal, 'at once');
+      if (outcome === 'unknown') this.#takeBack(contender);
+      return typeof outcome === 'object' ? outcome : undefined;
+    });
+  }
+
+  async #contend<T>(wireName: string, work: (contender: Contender) => Promise<T>): Promise<T> {
     const token = randomUUID().replaceAll('-', '');
     const keys = [...redisKeys(this.#spec, wireName), queueKey(this.#spec, wireName)];
     const contender: Contender = { keys, token, who: `${this.#clientId}/${token}` };
     try {
-      const first = await this.#try(contender, signal);
-      return typeof first === 'object' ? first : await this.#queueUp(contender, signal);
+      return await work(contender);
     } catch (error) {
-      // A try without an answer may have won. If this does not reach the server, times to live end what it left.
-      this.#giveBack(contender, 0).catch(() => undefined);
+      this.#takeBack(contender);
       throw error;
     }
+  }
+
+  /** A try without an answer may have won. If this does not reach the server, times to live end what it left. */
+  #takeBack(contender: Contender): void {
+    this.#giveBack(contender, 0).catch(() => undefined);
   }
 
   async #queueUp(contender: Contender, signal: AbortSignal): Promise<HeldLock> {
@@ -136,19 +157,24 @@ export class RedisBackend implements LockBackend {
     if (roomMs !== undefined && roomMs > 0) await delay(Math.min(mostRoomMs, roomMs) * 2 * Math.random(), signal);
   }
 
-  async #try(contender: Contender, signal: AbortSignal): Promise<HeldLock | Refusal> {
+  async #try(contender: Contender, signal: AbortSignal, how: Patience = 'waiting'): Promise<HeldLock | Refusal> {
     await this.#connection.whenReady(signal);
     // A lock for a main loop that hangs would only keep others waiting.
     if (!this.#deps.mayRenew()) return 'unknown';
     const sentMs = this.#deps.clock.nowMs();
-    const outcome = await this.#take(contender);
+    const outcome = await this.#take(contender, how);
     if (signal.aborted) throw abortReason(signal);
     return outcome === 'won' ? this.#hold(contender, sentMs) : outcome;
   }
 
-  async #take({ keys, token, who }: Contender): Promise<'won' | Refusal> {
+  async #take({ keys, token, who }: Contender, how: Patience): Promise<'won' | Refusal> {
     try {
-      const said = await this.#connection.run(takeScript, keys, [token, this.#spec.ttlMs, who]);
+      const said = await this.#connection.run(takeScript, keys, [
+        token,
+        this.#spec.ttlMs,
+        who,
+        how === 'waiting' ? 1 : 0,
+      ]);
       return said === taken ? 'won' : said === firstInQueue ? 'first' : 'waits';
     } catch (error) {
       if (error instanceof CoordinationError) throw error;

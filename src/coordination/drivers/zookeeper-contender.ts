@@ -67,12 +67,27 @@ export class Contender implements HeldLock {
 
   /** Resolves when the lock is ours. Rejects when `signal` aborts or the session ends; our node is removed then. */
   async win(signal: AbortSignal): Promise<void> {
+    await this.#enter(signal, async (ending) => {
+      while (!(await this.#isFirst(ending))) ending.throwIfAborted();
+      return true;
+    });
+  }
+
+  /** The same without a wait: false, and our node removed, where somebody is before us or the connection broke. */
+  tryToWin(signal: AbortSignal): Promise<boolean> {
+    return this.#enter(signal, (ending) => this.#isFirstAtOnce(ending));
+  }
+
+  async #enter(signal: AbortSignal, comeFirst: (ending: AbortSignal) => Promise<boolean>): Promise<boolean> {
     const ending = childAbort(signal, this.#session.ended);
     try {
-      while (!(await this.#isFirst(ending.signal))) ending.signal.throwIfAborted();
-      await this.#session.whenProven(ending.signal);
-      ending.signal.throwIfAborted();
-      this.#guard();
+      const isFirst = await comeFirst(ending.signal);
+      if (isFirst) {
+        await this.#session.whenProven(ending.signal);
+        ending.signal.throwIfAborted();
+        this.#guard();
+      } else void this.#remove();
+      return isFirst;
     } catch (error) {
       void this.#remove();
       throw error;
@@ -111,6 +126,20 @@ export class Contender implements HeldLock {
       return seen === 'gone' && place === 1;
     } catch (error) {
       // The connection broke: whatever was asked is looked up again on the next one.
+      if (isZkError(error, 'CONNECTION_LOSS')) return false;
+      throw error;
+    }
+  }
+
+  async #isFirstAtOnce(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#session.whenConnected(signal);
+      let queue = await raceAbort(this.#enqueue(), signal);
+      // The lock's folder was made just now.
+      if (this.#placeIn(queue) === -1) queue = await raceAbort(this.#enqueue(), signal);
+      this.#node = queue[this.#placeIn(queue)]?.node;
+      return this.#placeIn(queue) === 0;
+    } catch (error) {
       if (isZkError(error, 'CONNECTION_LOSS')) return false;
       throw error;
     }

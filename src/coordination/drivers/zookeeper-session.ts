@@ -1,5 +1,5 @@
 import zookeeper from 'node-zookeeper-client';
-import { raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { raceAbort, sharedAbort, withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import { TimeoutError } from '../../kernel/errors.ts';
 import { Loop } from '../../kernel/loop.ts';
@@ -27,7 +27,7 @@ export class ZookeeperSession {
   readonly #deps: RemoteBackendDeps;
   readonly #governed: GovernedClient;
   readonly #backoff: Backoff;
-  readonly #end = new AbortController();
+  readonly #end = sharedAbort();
   readonly #connections = new Set<() => void>();
   readonly #proofs = new Set<(untilMs: number) => void>();
   readonly #beat: Loop;

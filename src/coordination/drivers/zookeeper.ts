@@ -68,24 +68,42 @@ export class ZookeeperBackend implements LockBackend {
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
     for (;;) {
-      const session = await this.#liveSession(signal);
-      const contender = new Contender({
-        session,
-        folder: `${this.#root}/${wireName}`,
-        memberId: this.#spec.memberId,
-        access: this.#access,
-        onReleased: () => this.#held.delete(contender),
+      const contender = await this.#contend(wireName, signal, async (one) => {
+        await one.win(signal);
+        return true;
       });
-      try {
-        await contender.win(signal);
-        this.#held.add(contender);
-        return contender;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (isZkError(error, 'NO_AUTH'))
-          throw new CoordinationError(`ZooKeeper refuses us ${this.#root}`, { cause: error });
-        if (!session.ended.aborted) throw new CoordinationError(messageOf(error), { cause: error });
-      }
+      if (contender !== undefined) return contender;
+    }
+  }
+
+  tryOne(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
+    return this.#contend(wireName, signal, (one) => one.tryToWin(signal));
+  }
+
+  /** One contender's attempt in the session of now; undefined if it did not win, or the session ended meanwhile. */
+  async #contend(
+    wireName: string,
+    signal: AbortSignal,
+    attempt: (contender: Contender) => Promise<boolean>,
+  ): Promise<HeldLock | undefined> {
+    const session = await this.#liveSession(signal);
+    const contender = new Contender({
+      session,
+      folder: `${this.#root}/${wireName}`,
+      memberId: this.#spec.memberId,
+      access: this.#access,
+      onReleased: () => this.#held.delete(contender),
+    });
+    try {
+      if (!(await attempt(contender))) return undefined;
+      this.#held.add(contender);
+      return contender;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (isZkError(error, 'NO_AUTH'))
+        throw new CoordinationError(`ZooKeeper refuses us ${this.#root}`, { cause: error });
+      if (!session.ended.aborted) throw new CoordinationError(messageOf(error), { cause: error });
+      return undefined;
     }
   }
 

@@ -1,6 +1,7 @@
 /*
- * A process of the lock faults: takes one of a few locks, holds it for a while, asks whether a write with its token
- * would count, gives it back, again and again until SIGTERM, and writes down what it knows. Argument: its task, as JSON.
+ * A process of the lock faults: takes one or two of a few locks, holds them for a while, asks whether a write with its
+ * tokens would count, gives them back, again and again until SIGTERM, and writes down what it knows. Argument: its task,
+ * as JSON.
  */
 import { openSync, writeSync } from 'node:fs';
 import type { Coordinator, Lease } from '../../../src/coordination/coordinator.ts';
@@ -22,7 +23,8 @@ const startWithinMs = 20_000;
 const pauseMs = 50;
 
 type Told<D = Deed> = D extends Deed ? Omit<D, 'lease' | 'lock' | 'atMs'> : never;
-type Tell = (deed: Told, atMs?: number) => void;
+/** Writes it down of some of a lease's locks; of all of them where none are named. */
+type Tell = (deed: Told, of?: { readonly atMs?: number; readonly names?: readonly LockName[] }) => void;
 
 class Contender {
   readonly #coordinator: Coordinator;
@@ -52,11 +54,13 @@ class Contender {
     await this.#database.start(ending);
     await this.#startCoordinator(ending);
     for (let turn = 1; !ending.aborted; turn += 1) {
-      const name = lockName(this.#random.pick(this.#task.locks) ?? '');
+      // One, or two different ones, at a time.
+      const wanted = [1, 2].slice(this.#random.between(0, 1)).map(() => this.#random.pick(this.#task.locks) ?? '');
+      const names = wanted.map(lockName);
       const lease = await this.#coordinator
-        .acquire([name], { waitMs: 'forever', signal: ending })
+        .acquire(names, { waitMs: 'forever', signal: ending })
         .catch(() => undefined);
-      if (lease !== undefined) await this.#own(lease, name, `${this.#task.name}.${turn}`);
+      if (lease !== undefined) await this.#own(lease, `${this.#task.name}.${turn}`);
       else await delay(pauseMs, ending).catch(() => undefined);
     }
     await this.#coordinator.stop({ force: AbortSignal.timeout(5_000) });
@@ -75,18 +79,19 @@ class Contender {
     }
   }
 
-  async #own(lease: Lease, name: LockName, id: string): Promise<void> {
-    const tell: Tell = (deed, atMs = this.#clock.nowMs()) => {
-      writeSync(this.#story, `${JSON.stringify({ atMs, lease: id, lock: name, ...deed })}\n`);
+  async #own(lease: Lease, id: string): Promise<void> {
+    const tell: Tell = (deed, { atMs = this.#clock.nowMs(), names = lease.names } = {}) => {
+      for (const lock of names)
+        writeSync(this.#story, `${JSON.stringify({ atMs, lease: `${id}/${lock}`, lock, ...deed })}\n`);
     };
     tell({ what: 'won' });
     lease.signal.addEventListener('abort', () => tell({ what: 'lost', why: String(lease.signal.reason) }));
-    const tokens = await this.#database.fence.mint([name]);
-    tell({ what: 'minted', token: Number(tokens.get(name)) });
+    const tokens = await this.#database.fence.mint(lease.names);
+    for (const name of lease.names) tell({ what: 'minted', token: Number(tokens.get(name)) }, { names: [name] });
     await this.#hold(lease, tell);
     // Also if it was lost: whoever has the lock by then has minted a larger token, and this one is refused.
-    const askedMs = this.#clock.nowMs();
-    tell(await this.#writes(tokens), askedMs);
+    const atMs = this.#clock.nowMs();
+    tell(await this.#writes(tokens), { atMs });
     tell({ what: 'leaving' });
     await lease.release();
     tell({ what: 'gone' });
@@ -104,18 +109,17 @@ class Contender {
       } catch {
         return;
       }
-      tell({ what: 'sure', untilMs: Number.isFinite(provenMs) ? provenMs : null }, atMs);
+      tell({ what: 'sure', untilMs: Number.isFinite(provenMs) ? provenMs : null }, { atMs });
       await delay(lookMs, lease.signal).catch(() => undefined);
     }
   }
 
   async #writes(tokens: ReadonlyMap<string, bigint>): Promise<Told> {
-    const token = Number([...tokens.values()][0]);
     try {
       await this.#database.fence.check(tokens);
-      return { what: 'counted', token };
+      return { what: 'counted' };
     } catch (error) {
-      if (error instanceof ClaimLostError) return { what: 'refused', token };
+      if (error instanceof ClaimLostError) return { what: 'refused' };
       throw error;
     }
   }

@@ -15,6 +15,8 @@ export interface Verdict {
 
 /** How late a stroke may show: a time to live, and a busy machine. */
 const strikeTailMs = 15_000;
+/** How long before its end one who was killed may have written down its last line. */
+const lastLineMs = 1_000;
 
 /**
  * Reads what the members wrote down, all by one clock.
@@ -78,7 +80,7 @@ function lossesOf(lives: readonly LeaseLife[], strikes: readonly Strike[]): Read
     const atMs = endOf(life);
     const why = strikes.findLast(
       ({ member, fromMs, toMs }) =>
-        (member === undefined || member === life.member) && fromMs <= atMs + 1 && atMs <= toMs + strikeTailMs,
+        (member === undefined || member === life.member) && fromMs <= atMs + lastLineMs && atMs <= toMs + strikeTailMs,
     );
     const kind = why?.kind ?? 'nothing that was done';
     lost.set(kind, (lost.get(kind) ?? 0) + 1);

@@ -14,8 +14,8 @@ interface Details {
   readonly sure: { readonly untilMs: number | null };
   readonly lost: { readonly why: string };
   readonly minted: { readonly token: number };
-  readonly counted: { readonly token: number };
-  readonly refused: { readonly token: number };
+  readonly counted: object;
+  readonly refused: object;
   readonly leaving: object;
   readonly gone: object;
 }

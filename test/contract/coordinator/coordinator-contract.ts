@@ -132,6 +132,21 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       await lease.release();
     });
 
+    it('takes several names once the last of them is free, and leaves the others to others until then', async () => {
+      const [a, b] = [newName(), newName()].sort();
+      if (a === undefined || b === undefined) throw new Error('two names');
+      const blocker = await take(two, a);
+      const waiting = take(one, a, b);
+      await eventually(() => one.local().waiting.includes(a));
+      await (await take(two, b)).release();
+      await blocker.release();
+      const lease = await waiting;
+      for (const name of [a, b])
+        await expect(two.acquire([name], { waitMs: 100, signal: forever })).rejects.toThrow('not to be had');
+      await expect(lease.release()).resolves.toBe('released');
+      await (await take(two, a, b)).release();
+    });
+
     it('takes crossing sets of names without a deadlock', async () => {
       const names = [newName(), newName(), newName()];
       const pick = async (by: Coordinator, ...which: readonly number[]): Promise<void> => {
@@ -158,19 +173,22 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       await eventually(async () => (await holderOf(name)) === undefined);
     });
 
-    it('leaves nothing behind when waits are cancelled at any moment', async () => {
-      const name = newName();
+    it.each([1, 2])('leaves nothing behind when waits for %i locks are cancelled at any moment', async (count) => {
+      const names = Array.from({ length: count }, newName);
+      // What it left behind would be in the way for longer than anybody waits here.
+      const hasty = await startMember({ ...subject.member, lockTtlMs: 30_000 });
       for (let pauseMs = 0; pauseMs < 20; pauseMs += 1) {
         const cancel = new AbortController();
-        const wait = one.acquire([name], { waitMs: 'forever', signal: cancel.signal });
+        const wait = hasty.acquire(names, { waitMs: 'forever', signal: cancel.signal });
         setTimeout(() => cancel.abort(new Error('enough')), pauseMs / 4);
         await wait.then(
           (lease) => lease.release(),
           (error: unknown) => expect(error).toEqual(abortReason(cancel.signal)),
         );
       }
-      await (await two.acquire([name], { waitMs: 2000, signal: forever })).release();
-      await eventually(async () => (await holderOf(name)) === undefined);
+      await (await take(two, ...names)).release();
+      await eventually(async () => (await Promise.all(names.map(holderOf))).every((holder) => holder === undefined));
+      await stopMember(hasty);
     });
 
     it('refuses at once when the signal has aborted already', async () => {

@@ -32,6 +32,8 @@ interface Service {
   readonly ttlMs: number;
   /** Whether a lock outlives the connection of its owner, and its server. */
   readonly outlives: boolean;
+  /** Whether it is asked for all locks of an operation in one round trip. */
+  readonly takesSeveral: boolean;
   start(): Promise<TestServer>;
   url(port: number): string;
 }
@@ -41,6 +43,7 @@ const services: readonly Service[] = [
     name: 'redis',
     ttlMs: 3000,
     outlives: true,
+    takesSeveral: true,
     // Kept over a restart, so that a lock can outlive its server.
     start: () => startRedis({ appendOnly: true }),
     url: (port) => `redis://127.0.0.1:${port}?lock_timeout=3`,
@@ -49,6 +52,7 @@ const services: readonly Service[] = [
     name: 'zookeeper',
     ttlMs: 3000,
     outlives: true,
+    takesSeveral: true,
     start: () => startZookeeper({ tickMs: 500 }),
     url: (port) => `zookeeper://127.0.0.1:${port}?timeout=3`,
   },
@@ -56,6 +60,7 @@ const services: readonly Service[] = [
     name: 'etcd',
     ttlMs: 3000,
     outlives: true,
+    takesSeveral: true,
     start: () => startEtcd(),
     url: (port) => `etcd3+http://127.0.0.1:${port}?lock_timeout=3`,
   },
@@ -63,6 +68,7 @@ const services: readonly Service[] = [
     name: 'memcached',
     ttlMs: 3000,
     outlives: true,
+    takesSeveral: false,
     start: () => startMemcached(),
     url: (port) => `memcached://127.0.0.1:${port}`,
   },
@@ -70,6 +76,7 @@ const services: readonly Service[] = [
     name: 'mysql',
     ttlMs: 3000,
     outlives: false,
+    takesSeveral: false,
     start: () => startMariadb(),
     url: (port) => `mysql://root@127.0.0.1:${port}/mysql`,
   },
@@ -142,6 +149,22 @@ describe.each(services)('a lock on $name', (service) => {
     await expect(take(near, 300)).rejects.toThrow('not to be had');
     await expect(lease.release()).resolves.toBe('released');
     await (await take(near)).release();
+  });
+
+  it('is had together with seven others in the time of one', async (test) => {
+    if (!service.takesSeveral) return test.skip();
+    const { far } = await setUp();
+    const timeOf = async (count: number): Promise<number> => {
+      const names = Array.from({ length: count }, (_, at) => lockName(`several-${count}-${at}`));
+      const sinceMs = clock.nowMs();
+      const lease = await far.acquire(names, { waitMs: 20_000, signal: forever });
+      const tookMs = clock.nowMs() - sinceMs;
+      await lease.release();
+      return tookMs;
+    };
+    proxy.slow(50);
+    const oneMs = await timeOf(1);
+    expect(await timeOf(8)).toBeLessThan(3 * oneMs);
   });
 
   it('is lost at once with its connection where it lives in it', async (test) => {

@@ -45,7 +45,7 @@ describe('what members wrote down of a lock', () => {
 
   it('is wrong where a write counted after the next one had a token, or the next one’s was no larger', () => {
     const ownWith = (token: number): ReturnType<typeof lives> =>
-      lives('m', [1_000, 'm', 'won'], [1_001, 'm', 'minted', { token }], [2_500, 'm', 'counted', { token }]);
+      lives('m', [1_000, 'm', 'won'], [1_001, 'm', 'minted', { token }], [2_500, 'm', 'counted']);
     expect(verdictOn(ownWith(7)).violations).toEqual([expect.stringContaining('a late write counted')]);
     expect(verdictOn(ownWith(8)).violations).toEqual([expect.stringContaining('a token did not grow')]);
   });
