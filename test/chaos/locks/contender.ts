@@ -126,5 +126,9 @@ class Contender {
 }
 
 const ending = new AbortController();
-process.once('SIGTERM', () => ending.abort(new Error('told to end')));
+const end = (): void => ending.abort(new Error('told to end'));
+process.once('SIGTERM', end);
+// Whoever started it is gone.
+process.stdin.once('end', end).resume();
 await new Contender(JSON.parse(process.argv[2] ?? '') as ContenderTask).run(ending.signal);
+process.stdin.destroy();

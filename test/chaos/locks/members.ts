@@ -43,7 +43,7 @@ export class Member {
     const story = join(this.#dir, `${name}.story`);
     this.#stories.push(story);
     const task: ContenderTask = { ...this.#task(this.way), story, name };
-    const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child = child;
     let said = '';
     child.stderr.on('data', (piece: Buffer) => (said = (said + piece.toString()).slice(-2_000)));
