@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Volume } from '../../../src/domain/rows.ts';
+import type { AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
 import type { CloneSource } from '../../../src/drivers/volume-driver.ts';
 import { FolderBackend } from './folder-backend.ts';
 import { belowOf, inImage } from './encrypted-image.ts';
@@ -17,8 +18,8 @@ export interface EncryptedBackend {
   guest(volume: Volume, command: string, passphrase?: string): string;
 }
 
-export async function encryptedBackend(): Promise<EncryptedBackend> {
-  const backend = await FolderBackend.start();
+export async function encryptedBackend(nova?: AssistedSnapshots): Promise<EncryptedBackend> {
+  const backend = await FolderBackend.start({}, nova);
   const passphraseOf = ({ encryption_key_id: id }: Volume): string => backend.passphrases.get(id ?? '') ?? '';
   const path = (volume: Volume): string => backend.path(backend.active(volume));
   const volume = (over: Partial<Volume> = {}): Volume => {

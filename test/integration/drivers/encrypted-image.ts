@@ -13,22 +13,34 @@ export interface EncryptedImage {
 
 /** Runs commands of qemu-io in it. Answers what it printed; throws where it does not open, or differs. */
 export function inImage(image: EncryptedImage, ...commands: readonly string[]): string {
-  const folder = mkdtempSync(join(tmpdir(), 'key-'));
-  try {
-    writeFileSync(join(folder, 'key'), image.passphrase);
-    const secret = `secret,id=k,format=raw,file=${join(folder, 'key')}`;
+  return withSecret(image, (secret) => {
     const { status, stdout, stderr } = spawnSync(
       'qemu-io',
-      ['--object', secret, ...commands.flatMap((command) => ['-c', command]), `json:${JSON.stringify(nodeOf(image))}`],
+      [...secret, ...commands.flatMap((command) => ['-c', command]), nameOf(image)],
       { encoding: 'utf8' },
     );
     if (status !== 0 || stdout.includes('verification failed'))
       throw new Error(`${commands.join('; ')}: ${stdout}${stderr}`);
     return stdout;
+  });
+}
+
+/** Pulls all that is below into it, as a hypervisor does where the snapshot at the top is removed. */
+export function pullAll(image: EncryptedImage): void {
+  withSecret(image, (secret) => execFileSync('qemu-img', ['rebase', ...secret, '-b', '', nameOf(image)]));
+}
+
+function withSecret<T>({ passphrase }: EncryptedImage, work: (flags: readonly string[]) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'key-'));
+  try {
+    writeFileSync(join(folder, 'key'), passphrase);
+    return work(['--object', `secret,id=k,format=raw,file=${join(folder, 'key')}`]);
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
+
+const nameOf = (image: EncryptedImage): string => `json:${JSON.stringify(nodeOf(image))}`;
 
 function nodeOf({ path, format, below = [], passphrase }: EncryptedImage): object {
   const file = { driver: 'file', filename: path };

@@ -8,7 +8,7 @@ import { AppError } from '../../../src/kernel/errors.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
-import { backingOf, formatOf, StandInNova } from './stand-in-nova.ts';
+import { backingOf, formatOf, NotedRequests, StandInNova } from './stand-in-nova.ts';
 
 /** The locks that a process holds, as the kernel tells them. */
 function locksOf(pid: number | undefined): string {
@@ -16,33 +16,6 @@ function locksOf(pid: number | undefined): string {
   return readdirSync(dir)
     .map((fd) => readFileSync(`${dir}/${fd}`, 'utf8'))
     .join('');
-}
-
-/** One journal entry: what is noted outlives its owners. */
-class Entry implements Delegation {
-  readonly notes = new Map<string, JsonObject>();
-  readonly #backend: FolderBackend;
-  constructor(backend: FolderBackend) {
-    this.#backend = backend;
-  }
-  asked(snapshotId: string): JsonObject | undefined {
-    return this.notes.get(snapshotId);
-  }
-  ask(snapshotId: string, what: JsonObject): Promise<void> {
-    this.notes.set(snapshotId, what);
-    const row = this.#backend.rows.get(snapshotId);
-    if (row !== undefined) this.#backend.rows.set(snapshotId, { ...row, progress: '0%' });
-    return Promise.resolve();
-  }
-  leaveWord(): Promise<void> {
-    return Promise.resolve();
-  }
-  wordOf(): undefined {
-    return undefined;
-  }
-  wait<T>(wait: () => Promise<T>): Promise<T> {
-    return wait();
-  }
 }
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volume', () => {
@@ -63,13 +36,13 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     status: 'in-use',
     attach_status: 'attached',
   });
-  const create = async (volume: Volume, row = backend.snapshotRow(volume), entry = new Entry(backend)) => {
+  const create = async (volume: Volume, row = backend.snapshotRow(volume), entry = new NotedRequests(backend)) => {
     const update = await backend.driver.snapshots.create(row, volume, backend.work({ delegation: entry }));
     const made: Snapshot = { ...row, status: 'available', progress: '100%' };
     backend.rows.set(row.id, made);
     return { made, update };
   };
-  const remove = async (snapshot: Snapshot, volume: Volume, entry = new Entry(backend)) => {
+  const remove = async (snapshot: Snapshot, volume: Volume, entry = new NotedRequests(backend)) => {
     const doomed = { ...snapshot, status: 'deleting' };
     backend.rows.set(snapshot.id, doomed);
     const update = await backend.driver.snapshots.remove(doomed, volume, backend.work({ delegation: entry }));
@@ -149,7 +122,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     const volume = await attached();
     const row = backend.snapshotRow(volume);
     const overlay = `volume-${volume.id}.${row.id}`;
-    const entry = new Entry(backend);
+    const entry = new NotedRequests(backend);
     nova.faults.push('request lost');
     const stopped = new AbortController();
     const work = backend.work({ delegation: entry, signal: stopped.signal });
@@ -168,7 +141,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
   it('are asked for once: a successor waits for the sign of what its predecessor asked for', async () => {
     const volume = await attached();
     const row = backend.snapshotRow(volume);
-    const entry = new Entry(backend);
+    const entry = new NotedRequests(backend);
     const before = nova.asked.length;
     nova.faults.push('answer lost');
     const dies = new DiesWaiting(entry);
@@ -190,7 +163,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
       backend.write(volume, 65536, 65536, 3);
       const doomed = [first, second][index] ?? first;
       const kept = [second, first][index] ?? first;
-      const entry = new Entry(backend);
+      const entry = new NotedRequests(backend);
       backend.rows.set(doomed.id, { ...doomed, status: 'deleting' });
       const dies = backend.work({ delegation: new DiesWaiting(entry) });
       await expect(backend.driver.snapshots.remove({ ...doomed, status: 'deleting' }, volume, dies)).rejects.toThrow(
@@ -209,7 +182,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     const { made } = await create(volume);
     nova.faults.push('fails');
     await expect(remove(made, volume)).rejects.toMatchObject({ outcome: 'failed' });
-    const entry = new Entry(backend);
+    const entry = new NotedRequests(backend);
     await remove({ ...made, progress: '90%' }, volume, entry);
     expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}.${made.id}` });
   });
@@ -235,8 +208,8 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
 
 /** An owner that dies as soon as it waits: what it asked for is noted and sent. */
 class DiesWaiting implements Delegation {
-  readonly #entry: Entry;
-  constructor(entry: Entry) {
+  readonly #entry: NotedRequests;
+  constructor(entry: NotedRequests) {
     this.#entry = entry;
   }
   asked(snapshotId: string): JsonObject | undefined {

@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import type { JsonObject } from '../../../src/domain/json.ts';
 import type { Volume } from '../../../src/domain/rows.ts';
 import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
+import type { Delegation } from '../../../src/drivers/volume-driver.ts';
 import { OpenStackError } from '../../../src/openstack/openstack-error.ts';
 import type { FolderBackend } from './folder-backend.ts';
 
@@ -53,6 +55,34 @@ export class StandInNova implements AssistedSnapshots {
   #sign(snapshotId: string, status: string): void {
     const row = this.backend?.rows.get(snapshotId);
     if (row !== undefined) this.backend?.rows.set(snapshotId, { ...row, status, progress: '90%' });
+  }
+}
+
+/** One journal entry: what is noted outlives its owners. */
+export class NotedRequests implements Delegation {
+  readonly notes = new Map<string, JsonObject>();
+  readonly #backend: FolderBackend;
+
+  constructor(backend: FolderBackend) {
+    this.#backend = backend;
+  }
+  asked(snapshotId: string): JsonObject | undefined {
+    return this.notes.get(snapshotId);
+  }
+  ask(snapshotId: string, what: JsonObject): Promise<void> {
+    this.notes.set(snapshotId, what);
+    const row = this.#backend.rows.get(snapshotId);
+    if (row !== undefined) this.#backend.rows.set(snapshotId, { ...row, progress: '0%' });
+    return Promise.resolve();
+  }
+  leaveWord(): Promise<void> {
+    return Promise.resolve();
+  }
+  wordOf(): undefined {
+    return undefined;
+  }
+  wait<T>(wait: () => Promise<T>): Promise<T> {
+    return wait();
   }
 }
 

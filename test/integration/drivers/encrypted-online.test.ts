@@ -1,0 +1,77 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
+import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
+import { leaveOut } from '../../support/programs.ts';
+import { encryptedBackend, type EncryptedBackend } from './encrypted-backend.ts';
+import { belowOf, infoOf, pullAll } from './encrypted-image.ts';
+import { NotedRequests } from './stand-in-nova.ts';
+
+/** Nova with a hypervisor that has the volume's passphrase, for one snapshot: it says that it is done. */
+class NovaWithKey implements AssistedSnapshots {
+  readonly asked: (AssistedCreation | AssistedRemoval)[] = [];
+  /** Does what is asked for. */
+  work: () => void = () => undefined;
+  sign: (snapshotId: string) => void = () => undefined;
+
+  createSnapshot(asked: AssistedCreation): Promise<void> {
+    return this.#do(asked);
+  }
+
+  removeSnapshot(asked: AssistedRemoval): Promise<void> {
+    return this.#do(asked);
+  }
+
+  #do(asked: AssistedCreation | AssistedRemoval): Promise<void> {
+    this.asked.push(asked);
+    this.work();
+    this.sign(asked.snapshotId);
+    return Promise.resolve();
+  }
+}
+
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an attached encrypted volume', { timeout: 300_000 }, () => {
+  const nova = new NovaWithKey();
+  let at: EncryptedBackend;
+  beforeAll(async () => {
+    at = await encryptedBackend(nova);
+    nova.sign = (snapshotId) => {
+      const row = at.backend.rows.get(snapshotId);
+      if (row !== undefined) at.backend.rows.set(snapshotId, { ...row, progress: '90%' });
+    };
+  });
+  afterAll(() => at.backend.stop());
+
+  it('gets an overlay that only its key opens, and loses it again once Nova has merged', async () => {
+    const volume: Volume = { ...(await at.available()), status: 'in-use', attach_status: 'attached' };
+    at.guest(volume, 'write -P 1 0 64k');
+    const { snapshots } = at.backend.driver;
+    const row = at.backend.snapshotRow(volume);
+    const work = () => at.backend.work({ delegation: new NotedRequests(at.backend) });
+
+    await snapshots.create(row, volume, work());
+    const overlay = `volume-${volume.id}.${row.id}`;
+    expect(nova.asked).toMatchObject([{ snapshotId: row.id, newFile: overlay }]);
+    expect(at.backend.info(volume)).toEqual({ active: overlay, [row.id]: overlay });
+    expect(infoOf(at.path(volume))).toMatchObject({ format: 'qcow2', encrypted: true });
+    expect(() => at.guest(volume, 'read 0 512', 'wrong')).toThrow('Invalid password');
+    at.guest(volume, 'write -P 2 64k 64k');
+    at.guest(volume, 'read -P 1 0 64k');
+
+    const passphrase = at.passphraseOf(volume);
+    nova.work = () => pullAll({ path: at.path(volume), format: 'qcow2', passphrase, below: belowOf(at.path(volume)) });
+    const doomed: Snapshot = { ...row, status: 'deleting' };
+    at.backend.rows.set(row.id, doomed);
+    await snapshots.remove(doomed, volume, work());
+    expect(nova.asked.at(-1)).toMatchObject({ snapshotId: row.id, fileToMerge: null, mergeTarget: null });
+    expect(at.backend.info(volume)).toEqual({ active: overlay });
+    expect(belowOf(at.path(volume))).toEqual([]);
+    expect(
+      at.backend
+        .files()
+        .filter((name) => name.startsWith(`volume-${volume.id}`))
+        .sort(),
+    ).toEqual([overlay, `volume-${volume.id}.info`].sort());
+    at.guest(volume, 'read -P 1 0 64k');
+    at.guest(volume, 'read -P 2 64k 64k');
+  });
+});
