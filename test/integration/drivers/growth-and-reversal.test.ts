@@ -1,3 +1,4 @@
+import { truncateSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
@@ -20,6 +21,16 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('extending volumes', () => {
     backend.expectBytes(`volume-${volume.id}`, 'raw', gib - 65536, 65536, 5);
     backend.expectBytes(`volume-${volume.id}`, 'raw', gib, 65536, 0);
     backend.expectBytes(`volume-${volume.id}`, 'raw', 3 * gib - 65536, 65536, 0);
+  });
+
+  it('makes whole what a restore left shorter than its row says', async () => {
+    const volume = await backend.available();
+    backend.write(volume, 0, 65536, 5);
+    truncateSync(backend.path(`volume-${volume.id}`), 120 * 1024 ** 2);
+    await backend.extend(volume, 2);
+    expect(backend.virtualBytes(volume)).toBe(2 * gib);
+    backend.expectBytes(`volume-${volume.id}`, 'raw', 0, 65536, 5);
+    backend.expectBytes(`volume-${volume.id}`, 'raw', gib, 65536, 0);
   });
 
   it('gives back what an interrupted one has reserved in vain, if it carries its work on', async () => {
