@@ -18,6 +18,16 @@ export type ServerName = 'rabbit' | 'postgres' | 'locks';
 export const cuts = ['reset', 'hold', 'black hole'] as const;
 export type Cut = (typeof cuts)[number];
 
+/** Until the proxy is healed. */
+export function cutOff(proxy: TcpProxy, how: Cut): void {
+  if (how === 'hold') proxy.pass({ toServer: 'hold', toClient: 'hold' });
+  else if (how === 'black hole') proxy.blackHole();
+  else {
+    proxy.refuse();
+    proxy.reset();
+  }
+}
+
 /** One replica's ways to the servers, each of which can be cut. */
 export class Links {
   readonly urls: Urls;
@@ -48,14 +58,7 @@ export class Links {
 
   cut(servers: readonly ServerName[], how: Cut): void {
     const proxies = servers.flatMap((name) => this.#proxies.get(name) ?? []);
-    for (const proxy of proxies) {
-      if (how === 'hold') proxy.pass({ toServer: 'hold', toClient: 'hold' });
-      else if (how === 'black hole') proxy.blackHole();
-      else {
-        proxy.refuse();
-        proxy.reset();
-      }
-    }
+    for (const proxy of proxies) cutOff(proxy, how);
     if (how === 'black hole') this.#lossy = [...this.#lossy, ...proxies];
   }
 

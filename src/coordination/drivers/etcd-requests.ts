@@ -43,11 +43,14 @@ export const queueKey = ({ wireName, value }: Contender): string =>
 export const nameOfLock = (key: string): string => plain(key).slice(lockPrefix.length);
 export const nameOfWaiter = (key: string): string => plain(key).slice(queuePrefix.length).split('/')[0] ?? '';
 
+/** `in turn`: although others wait. `at once`: without joining the queue. */
+export type HowToTake = 'queueing' | 'in turn' | 'at once';
+
 /**
  * Takes the lock if it is free; otherwise joins the queue, or keeps the place there, and tells who holds the lock and
- * who waits. `in turn`: although others wait. `at once`: without joining. The first comparison and the key are Tooz's.
+ * who waits. The first comparison and the key are Tooz's.
  */
-export function takeTxn(who: Contender, lease: string, how: 'queueing' | 'in turn' | 'at once'): JsonObject {
+export function takeTxn(who: Contender, lease: string, how: HowToTake): JsonObject {
   const key = lockKey(who.wireName);
   const place = queueKey(who);
   return {

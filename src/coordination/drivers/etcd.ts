@@ -22,6 +22,7 @@ import {
   releaseTxn,
   takeTxn,
   type Contender,
+  type HowToTake,
 } from './etcd-requests.ts';
 import { PythonAbout } from './python-about.ts';
 
@@ -158,7 +159,7 @@ export class EtcdBackend implements LockBackend {
   }
 
   /** `unknown`: the lease ran out meanwhile, so that whatever was won is gone. */
-  async #take(entry: Entry, how: Parameters<typeof takeTxn>[2]): Promise<'won' | 'queued' | 'unknown'> {
+  async #take(entry: Entry, how: HowToTake): Promise<'won' | 'queued' | 'unknown'> {
     entry.lease ??= await this.#grant();
     const { lease } = entry;
     const answer = txnAnswer(await this.#gateway.call('kv/txn', takeTxn(entry, lease.id, how)));

@@ -88,13 +88,13 @@ async function memberOf(kind: ServiceKind, run: FaultRun, dir: string, port: num
   const way = await new TcpProxy({ port }).start();
   const locks = Array.from({ length: run.locks }, (_, lock) => `lock-${lock + 1}`);
   const times = { lockTtlMs: run.ttlMs, heartbeatMs, safetyMarginMs: run.ttlMs / 10 };
-  return new Member(`member-${at}`, way, dir, () => ({
+  return new Member(`member-${at}`, way, dir, {
     url: kind.url(way.port, join(dir, 'locks')),
     databaseUrl: run.databaseUrl,
     times,
     locks,
     seed: run.seed * 100 + at,
-  }));
+  });
 }
 
 async function haunt(site: Site, seconds: number, random: Random): Promise<readonly Strike[]> {

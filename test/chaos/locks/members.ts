@@ -9,24 +9,22 @@ import { livesOf, type LeaseLife } from './story.ts';
 
 const program = fileURLToPath(new URL('./contender.js', import.meta.url));
 
+/** What all its processes are started with. */
+type MemberTask = Omit<ContenderTask, 'story' | 'name'>;
+
 /** One contender, through all its processes' lives: each writes its own part of the story. */
 export class Member {
   readonly name: string;
   /** Its way to the lock service. */
   readonly way: TcpProxy;
   readonly #dir: string;
-  readonly #task: (way: TcpProxy) => Omit<ContenderTask, 'story' | 'name'>;
+  readonly #task: MemberTask;
   readonly #stories: string[] = [];
   readonly #complaints: string[] = [];
   #child: ChildProcess | undefined;
   #isToRun = true;
 
-  constructor(
-    name: string,
-    way: TcpProxy,
-    dir: string,
-    task: (way: TcpProxy) => Omit<ContenderTask, 'story' | 'name'>,
-  ) {
+  constructor(name: string, way: TcpProxy, dir: string, task: MemberTask) {
     this.name = name;
     this.way = way;
     this.#dir = dir;
@@ -42,7 +40,7 @@ export class Member {
     const name = `${this.name}.${this.#stories.length + 1}`;
     const story = join(this.#dir, `${name}.story`);
     this.#stories.push(story);
-    const task: ContenderTask = { ...this.#task(this.way), story, name };
+    const task: ContenderTask = { ...this.#task, story, name };
     const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child = child;
     let said = '';

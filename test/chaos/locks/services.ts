@@ -1,5 +1,5 @@
-import { connect } from 'node:net';
 import { Redis } from 'ioredis';
+import { expectAnswer } from '../../support/redis-server.ts';
 import {
   startEtcd,
   startMariadb,
@@ -80,7 +80,7 @@ export const serviceKinds: readonly ServiceKind[] = [
     strikes: all,
     forgetsAtRestart: true,
     endsWithConnection: false,
-    forget: forgetMemcachedLocks,
+    forget: (port) => expectAnswer(port, 'flush_all\r\n', /^OK/),
   },
 ];
 
@@ -95,15 +95,4 @@ async function forgetEtcdLocks(port: number): Promise<void> {
   const body = JSON.stringify({ key: base64('\0'), range_end: base64('\0') });
   const answer = await fetch(`http://127.0.0.1:${port}/v3/kv/deleterange`, { method: 'POST', body });
   if (!answer.ok) throw new Error(`etcd answers ${answer.status}`);
-}
-
-function forgetMemcachedLocks(port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: '127.0.0.1' }, () => socket.write('flush_all\r\n'));
-    socket.once('data', () => {
-      socket.destroy();
-      resolve();
-    });
-    socket.once('error', reject);
-  });
 }

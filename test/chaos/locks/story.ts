@@ -42,8 +42,7 @@ export interface Strike {
  * - `stall`, `restart`: the service stands still, or is killed and started again.
  * - `forget`: the service loses its locks while it goes on.
  */
-export const strikeKinds = ['kill', 'freeze', 'partition', 'stall', 'restart', 'forget'] as const;
-export type StrikeKind = (typeof strikeKinds)[number];
+export type StrikeKind = 'kill' | 'freeze' | 'partition' | 'stall' | 'restart' | 'forget';
 
 /** A lease's whole life, as it was written down. */
 export interface LeaseLife {

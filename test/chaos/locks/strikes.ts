@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../../../src/kernel/clock.ts';
 import type { TestServer } from '../../support/test-server.ts';
+import { cutOff, cuts } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { Member } from './members.ts';
 import type { ServiceKind } from './services.ts';
@@ -40,13 +41,8 @@ const strikes: Readonly<Record<StrikeKind, Blow>> = {
     member.thaw();
   },
   partition: async (_, { way }, lastsMs, random) => {
-    const how = random.pick(['reset', 'hold', 'black hole'] as const) ?? 'reset';
-    if (how === 'hold') way.pass({ toServer: 'hold', toClient: 'hold' });
-    else if (how === 'black hole') way.blackHole();
-    else {
-      way.refuse();
-      way.reset();
-    }
+    const how = random.pick(cuts) ?? 'reset';
+    cutOff(way, how);
     await sleep(lastsMs);
     way.heal();
     // A stream of bytes that lacks some is no use any more.

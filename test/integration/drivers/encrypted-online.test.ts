@@ -1,43 +1,16 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
-import type { AssistedCreation, AssistedRemoval, AssistedSnapshots } from '../../../src/drivers/assisted-snapshots.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { encryptedBackend, type EncryptedBackend } from './encrypted-backend.ts';
 import { belowOf, infoOf, pullAll } from './encrypted-image.ts';
-import { NotedRequests } from './stand-in-nova.ts';
-
-/** Nova with a hypervisor that has the volume's passphrase, for one snapshot: it says that it is done. */
-class NovaWithKey implements AssistedSnapshots {
-  readonly asked: (AssistedCreation | AssistedRemoval)[] = [];
-  /** Does what is asked for. */
-  work: () => void = () => undefined;
-  sign: (snapshotId: string) => void = () => undefined;
-
-  createSnapshot(asked: AssistedCreation): Promise<void> {
-    return this.#do(asked);
-  }
-
-  removeSnapshot(asked: AssistedRemoval): Promise<void> {
-    return this.#do(asked);
-  }
-
-  #do(asked: AssistedCreation | AssistedRemoval): Promise<void> {
-    this.asked.push(asked);
-    this.work();
-    this.sign(asked.snapshotId);
-    return Promise.resolve();
-  }
-}
+import { NotedRequests, StandInNova } from './stand-in-nova.ts';
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an attached encrypted volume', { timeout: 300_000 }, () => {
-  const nova = new NovaWithKey();
+  const nova = new StandInNova();
   let at: EncryptedBackend;
   beforeAll(async () => {
     at = await encryptedBackend(nova);
-    nova.sign = (snapshotId) => {
-      const row = at.backend.rows.get(snapshotId);
-      if (row !== undefined) at.backend.rows.set(snapshotId, { ...row, progress: '90%' });
-    };
+    nova.backend = at.backend;
   });
   afterAll(() => at.backend.stop());
 
@@ -58,7 +31,8 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an attached encrypted volume',
     at.guest(volume, 'read -P 1 0 64k');
 
     const passphrase = at.passphraseOf(volume);
-    nova.work = () => pullAll({ path: at.path(volume), format: 'qcow2', passphrase, below: belowOf(at.path(volume)) });
+    nova.pullAll = () =>
+      pullAll({ path: at.path(volume), format: 'qcow2', passphrase, below: belowOf(at.path(volume)) });
     const doomed: Snapshot = { ...row, status: 'deleting' };
     at.backend.rows.set(row.id, doomed);
     await snapshots.remove(doomed, volume, work());

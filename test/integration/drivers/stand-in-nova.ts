@@ -12,6 +12,8 @@ import type { FolderBackend } from './folder-backend.ts';
  */
 export class StandInNova implements AssistedSnapshots {
   backend: FolderBackend | undefined;
+  /** Pulls all that is below into the top image, where that takes more than a file's name. */
+  pullAll: (() => void) | undefined;
   readonly asked: (AssistedCreation | AssistedRemoval)[] = [];
   readonly faults: ('refuses' | 'fails' | 'answer lost' | 'request lost')[] = [];
 
@@ -42,6 +44,10 @@ export class StandInNova implements AssistedSnapshots {
     const dir = this.backend?.dir ?? '';
     const top = this.backend?.active({ id: volumeId } as Volume) ?? '';
     if (mergeTarget === null) {
+      if (this.pullAll !== undefined) {
+        this.pullAll();
+        return;
+      }
       const below = fileToMerge === null ? ['-b', ''] : ['-b', fileToMerge, '-F', formatOf(fileToMerge)];
       execFileSync('qemu-img', ['rebase', '-f', 'qcow2', ...below, top], { cwd: dir });
       return;
