@@ -16,7 +16,7 @@ export function sharedAbort(): AbortController {
 /** For waits that nothing ends but what is waited for. */
 export const never: AbortSignal = sharedAbort().signal;
 
-/** Waits `ms`; rejects with the signal's reason as soon as it aborts. The timer never keeps the process alive. */
+/** Waits `ms`; rejects with the signal's reason as soon as it aborts, and leaves neither timer nor listener behind. */
 export function delay(ms: number, signal: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(abortReason(signal));
