@@ -50,8 +50,8 @@ export class ServingGate {
 }
 
 const meanPauseMs = 60;
-/** What Python's clients of memcached and MySQL wait: who looks oftener takes the lock from them each time. */
-const meanPauseBesidePythonMs = 1000;
+/** Python’s clients of memcached and MySQL wait a second: who looks as often or oftener takes the lock from them. */
+const meanPauseBesidePythonMs = 1250;
 
 /** Between two tries for a lock of a service that has no queue. */
 export function betweenTries(python: PythonAbout, signal: AbortSignal): Promise<void> {
