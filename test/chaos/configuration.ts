@@ -21,10 +21,10 @@ export interface ReplicaPlace {
   readonly more?: More;
 }
 
-/** What replicas have besides, where all operations are to be had. */
+/** What replicas have besides, where more operations are to be had. */
 export interface More {
   /** The share of a second backend, from which volumes migrate to the first. */
-  readonly leavingShare: string;
+  readonly leavingShare?: string;
   /** Of Glance and Keystone, where there are any. */
   readonly imagesUrl?: string;
 }
@@ -48,7 +48,7 @@ export function replicaConf(place: ReplicaPlace): string {
   return `[DEFAULT]
 host = ${host}
 cluster = ${cluster}
-enabled_backends = ${more === undefined ? backend : `${backend},${leaving}`}
+enabled_backends = ${more?.leavingShare === undefined ? backend : `${backend},${leaving}`}
 state_path = ${dir}/${host}
 transport_url = ${rabbitUrl.replace(/^amqp:/, 'rabbit:')}/${vhost}
 report_interval = 2
@@ -71,7 +71,7 @@ incarnation_heartbeat = ${times.presumedDead / 4}
 presumed_dead_after = ${times.presumedDead}
 
 ${more?.imagesUrl === undefined ? '' : serviceUserConf(more.imagesUrl)}${section(backend, qcow2, `nas_host = demo\nnas_share_path = ${share}`)}${
-    more === undefined ? '' : section(leaving, qcow2, `nfs_shares_config = ${dir}/shares`)
+    more?.leavingShare === undefined ? '' : section(leaving, qcow2, `nfs_shares_config = ${dir}/shares`)
   }`;
 }
 

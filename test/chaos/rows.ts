@@ -23,11 +23,11 @@ export const there = { host: `r1@${leaving}#${leaving}`, cluster_name: `${cluste
 /** A row as the API writes it before it asks, with what it charges. */
 export async function volumeRow(where: Where, changes: Partial<Volume>): Promise<string> {
   const { drive, target, type } = where;
-  const id = randomUUID();
+  const { id = randomUUID() } = changes;
   const { projectId: project_id, userId: user_id } = drive.owner;
   const place = { host: target.host, cluster_name: target.clusterName, availability_zone: target.availabilityZone };
   const owned = { project_id, user_id, volume_type_id: type.id, use_quota: true, attach_status: 'detached' };
-  await drive.db.volumes.create({ id, status: 'creating', size: 1, ...owned, ...place, ...changes });
+  await drive.db.volumes.create({ status: 'creating', size: 1, ...owned, ...place, ...changes, id });
   await charge(where, { volumes: 1, gigabytes: changes.size ?? 1 });
   return id;
 }

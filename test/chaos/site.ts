@@ -44,11 +44,11 @@ export class Site {
     await rabbit.admin.createVhost(name);
     const locksUrl = locksUrlOf(options.locks, dir, locks?.url);
     const site = new Site(options, { databaseUrl, rabbitUrl: rabbit.url, locksUrl });
-    const { more } = options;
-    const folders = [site.share, site.traceDir, join(dir, 'locks'), ...(more === undefined ? [] : [more.leavingShare])];
+    const leaving = options.more?.leavingShare;
+    const folders = [site.share, site.traceDir, join(dir, 'locks'), ...(leaving === undefined ? [] : [leaving])];
     for (const folder of folders) await mkdir(folder, { recursive: true });
-    if (more !== undefined) {
-      await writeFile(join(dir, 'shares'), [more.leavingShare, site.share].map((share) => `demo:${share}\n`).join(''));
+    if (leaving !== undefined) {
+      await writeFile(join(dir, 'shares'), [leaving, site.share].map((share) => `demo:${share}\n`).join(''));
     }
     return site;
   }

@@ -7,9 +7,11 @@ import { openCaller } from '../../../src/cli/drive/open-caller.ts';
 import { openDrive } from '../../../src/cli/drive/open-drive.ts';
 import { messageOf } from '../../../src/kernel/errors.ts';
 import { oneOf, wholeNumber } from '../../support/command-options.ts';
+import { ImageServer } from '../../support/image-server.ts';
 import { eventually } from '../../support/poll.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import { backend } from '../configuration.ts';
+import { Guest } from '../guest.ts';
 import { quietEvidence, sceneOf } from '../judge.ts';
 import { lockServices, type LockService } from '../options.ts';
 import type { ReplicaSlot } from '../replica-slot.ts';
@@ -42,6 +44,7 @@ interface Scene {
   readonly dir: string;
   readonly servers: Servers;
   readonly site: Site;
+  readonly images: ImageServer;
   readonly slots: readonly ReplicaSlot[];
   readonly pool: pg.Pool;
 }
@@ -52,15 +55,23 @@ async function withScene(
 ): Promise<readonly string[]> {
   const dir = await makeTempDir('cinder-volume-aa-broker-restart-');
   const servers = await startServers({ locks });
+  const images = await ImageServer.start(dir);
   const slots: ReplicaSlot[] = [];
   let pool: pg.Pool | undefined;
   try {
-    const site = await Site.make(servers, { name: 'restart', dir, program: builtProgram(), locks, qcow2: false });
+    const site = await Site.make(servers, {
+      name: 'restart',
+      dir,
+      program: builtProgram(),
+      locks,
+      qcow2: false,
+      more: { imagesUrl: images.url },
+    });
     for (const name of ['r1', 'r2', 'r3']) slots.push(await site.slot(name));
     await Promise.all(slots.map((slot) => slot.start()));
     await Promise.all(slots.map((slot) => slot.ready(AbortSignal.timeout(readyWithinMs))));
     pool = new pg.Pool({ connectionString: site.databaseUrl, max: 2 });
-    const wrong = await work({ dir, servers, site, slots, pool });
+    const wrong = await work({ dir, servers, site, images, slots, pool });
     if (wrong.length === 0) await removeDir(dir);
     else console.log(`logs and share: ${dir}`);
     return wrong;
@@ -68,19 +79,19 @@ async function withScene(
     await pool?.end();
     await Promise.all(slots.map((slot) => slot.stop(20_000)));
     await Promise.all(slots.map(({ links }) => links.stop()));
-    await stopServers(servers);
+    await Promise.all([stopServers(servers), images.stop()]);
   }
 }
 
 async function restartInTheMiddle(scene: Scene, count: number): Promise<readonly string[]> {
-  const { dir, servers, site, slots, pool } = scene;
+  const { dir, servers, site, images, slots, pool } = scene;
   const config = await site.driverConfig();
   const drive = await openDrive(config, { bypassApi: false, signal: new AbortController().signal });
   const caller = await openCaller(config, AbortSignal.timeout(30_000));
   try {
     const [target, type] = [await drive.target(backend), await drive.volumeType(undefined)];
     const watcher = new RowWatcher(pool);
-    const hands = { drive, target, type, watcher, rpc: caller.rpc };
+    const hands = { drive, target, type, watcher, images, guest: new Guest(site.share), rpc: caller.rpc };
     const made = await Promise.all(Array.from({ length: count / 10 }, () => tenRequests(hands)));
     const [received, lost] = [made.slice(0, count / 20).flat(), made.slice(count / 20).flat()];
     const ends = (sent: readonly Sendable[]): Promise<readonly string[]> =>
@@ -103,11 +114,14 @@ async function restartInTheMiddle(scene: Scene, count: number): Promise<readonly
     }
     const since = performance.now();
     const seconds = (): string => ((performance.now() - since) / 1000).toFixed(1);
-    const wrong = [...(await ends(received))];
+    const takenUp = lost.filter(({ isTakenUp }) => isTakenUp);
+    const [ofReceived, ofLost] = [ends(received), ends(takenUp)];
+    const wrong = [...(await ofReceived)];
     console.log(`${seconds()} s after the restart: all that were received have ended`);
-    wrong.push(...(await ends(lost.filter(({ isWhole }) => isWhole))));
-    console.log(`${seconds()} s: all that were lost and whose rows say what they asked for have ended`);
-    const rest = lost.filter(({ isWhole }) => !isWhole);
+    wrong.push(...(await ofLost));
+    console.log(`${seconds()} s: ${takenUp.length} that were lost have ended as well`);
+    const rest = lost.filter(({ isTakenUp }) => !isTakenUp);
+    for (const one of made.flat()) wrong.push(...((await one.check?.()) ?? []).map(differenceText));
     wrong.push(...(await listedWrongly(join(dir, 'driver.conf'), rest)));
     for (const one of rest) await one.settle?.();
     const evidence = await quietEvidence(sceneOf(config, [site.share], drive));

@@ -1,8 +1,12 @@
 import { randomUUID } from 'node:crypto';
+import type { Difference } from '../../../src/check/verify.ts';
 import { queueOf } from '../../../src/cli/drive/target.ts';
 import type { RpcCaller } from '../../../src/rpc/notifier.ts';
+import { madeImage, type MadeImage } from '../images.ts';
 import type { Goal, RowWatcher, WatchedTable } from '../row-watcher.ts';
-import { charge, type Where } from '../rows.ts';
+import type { ImageServer } from '../../support/image-server.ts';
+import { charge, volumeRow, type Where } from '../rows.ts';
+import type { Guest } from '../guest.ts';
 
 /** One request that can be sent, and what becomes of it where the queue forgets it. */
 export interface Sendable {
@@ -10,16 +14,20 @@ export interface Sendable {
   readonly table: WatchedTable;
   readonly id: string;
   readonly goal: Goal;
-  /** Whether its row says all that it said, so that it is done although its message is lost. */
-  readonly isWhole: boolean;
+  /** Whether it is done although its message is lost. */
+  readonly isTakenUp: boolean;
   send(): Promise<unknown>;
-  /** What an operator is told to do where the message is lost and its row does not say all. */
+  /** What an operator is told to do where it is not. */
   settle?(): Promise<unknown>;
+  /** What is wrong with what it made. */
+  check?(): Promise<readonly Difference[]>;
 }
 
 interface Hands extends Where {
   readonly rpc: RpcCaller;
   readonly watcher: RowWatcher;
+  readonly images: ImageServer;
+  readonly guest: Guest;
 }
 
 /** Of ten requests; what they are about is made first. */
@@ -29,7 +37,7 @@ export async function tenRequests(hands: Hands): Promise<readonly Sendable[]> {
   const { requests } = hands.drive;
   return [
     create(hands, 'clone', { volumeId: source }),
-    create(hands, 'clone', { volumeId: source }),
+    createFromImage(hands, await madeImage(hands.images)),
     create(hands, 'create from snapshot', { snapshotId: second }),
     create(hands, 'create'),
     { ...snapshotOf('snapshot', third, 'available'), send: () => requests.createSnapshot(source, 'chaos', third) },
@@ -39,7 +47,7 @@ export async function tenRequests(hands: Hands): Promise<readonly Sendable[]> {
     })),
     { ...snapshotOf('delete snapshot', first, 'gone'), send: () => requests.deleteSnapshot(first) },
     {
-      ...{ what: 'delete', table: 'volumes', id: doomed, goal: 'gone', isWhole: true },
+      ...{ what: 'delete', table: 'volumes', id: doomed, goal: 'gone', isTakenUp: true },
       send: () => requests.deleteVolume(doomed, { cascade: false }),
     },
     extend(hands, await madeVolume(hands)),
@@ -47,21 +55,33 @@ export async function tenRequests(hands: Hands): Promise<readonly Sendable[]> {
 }
 
 const snapshotOf = (what: string, id: string, goal: Goal) =>
-  ({ what, table: 'snapshots', id, goal, isWhole: true }) as const;
+  ({ what, table: 'snapshots', id, goal, isTakenUp: true }) as const;
 
 type Source = { readonly volumeId: string } | { readonly snapshotId: string };
 
-function create({ drive, target, type, watcher }: Hands, what: string, from?: Source): Sendable {
+function create({ drive, target, type }: Hands, what: string, from?: Source): Sendable {
   const id = randomUUID();
   const wanted = { id, sizeGb: 1, name: 'chaos', ...(from && { from }) };
   return {
-    ...{ what, table: 'volumes', id, goal: 'available', isWhole: from !== undefined },
+    ...{ what, table: 'volumes', id, goal: 'available', isTakenUp: true },
     send: () => drive.requests.createVolume(wanted, target, type),
-    settle: async () => {
-      await drive.db.volumes.update(id, { status: 'error' });
-      await drive.requests.deleteVolume(id, { cascade: false });
-      await watcher.until('volumes', id, 'gone', 60_000);
+  };
+}
+
+/** Only the message says which image; an empty one's row looks the same. */
+function createFromImage(hands: Hands, image: MadeImage): Sendable {
+  const { drive, target, rpc, guest } = hands;
+  const id = randomUUID();
+  const spec = { volume: { id }, request_spec: { image_id: image.id }, filter_properties: {}, allow_reschedule: false };
+  return {
+    ...{ what: 'create from image', table: 'volumes', id, goal: 'available', isTakenUp: true },
+    send: async () => {
+      await volumeRow(hands, { id, status: 'creating' });
+      await drive.db.workers.create('Volume', id, 'creating');
+      const queue = queueOf({ host: target.host, cluster_name: target.clusterName });
+      await rpc.cast(queue, 'create_volume', '3.0', spec, AbortSignal.timeout(60_000));
     },
+    check: () => guest.checkVolume(id, image.content),
   };
 }
 
@@ -69,7 +89,7 @@ function extend(hands: Hands, id: string): Sendable {
   const { drive, target, rpc } = hands;
   const queue = queueOf({ host: target.host, cluster_name: target.clusterName });
   return {
-    ...{ what: 'extend', table: 'volumes', id, goal: 'available', isWhole: false },
+    ...{ what: 'extend', table: 'volumes', id, goal: 'available', isTakenUp: false },
     send: async () => {
       await drive.db.volumes.update(id, { status: 'extending', previous_status: 'available' });
       await charge(hands, { gigabytes: 1 });

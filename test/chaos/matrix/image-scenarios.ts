@@ -1,20 +1,15 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { promisify } from 'node:util';
-import { writeBlock } from '../../../src/check/guest-block.ts';
-import { lastBlock, places, type Content } from '../guest.ts';
+import { madeImage } from '../images.ts';
 import type { Lane } from './lane.ts';
 import { hasStatus, madeVolume, ref, type Prepared, type Scenario } from './makings.ts';
 import { volumeRow } from '../rows.ts';
-
-const run = promisify(execFile);
 
 /** Contents that come from the image service, or go there. */
 export const imageScenarios: readonly Scenario[] = [
   {
     name: 'create_volume_from_image',
     prepare: async (lane) => {
-      const image = await madeImage(lane);
+      const image = await madeImage(lane.images);
       const id = await volumeRow(lane, { status: 'creating' });
       const spec = { image_id: image.id };
       const args = { volume: ref(id), request_spec: spec, filter_properties: {}, allow_reschedule: false };
@@ -29,7 +24,7 @@ export const imageScenarios: readonly Scenario[] = [
   {
     name: 'reimage',
     prepare: async (lane) => {
-      const image = await madeImage(lane);
+      const image = await madeImage(lane.images);
       const { id } = await madeVolume(lane);
       return {
         send: async () => {
@@ -60,17 +55,4 @@ async function upload(lane: Lane): Promise<Prepared> {
       ...(await lane.guest.checkImage(`image ${image}`, { path: lane.images.path(image), format: 'qcow2' }, content)),
     ],
   };
-}
-
-async function madeImage(lane: Lane): Promise<{ readonly id: string; readonly content: Content }> {
-  const id = randomUUID();
-  const path = lane.images.path(id);
-  await run('qemu-img', ['create', '-q', '-f', 'qcow2', path, '1G']);
-  const content = new Map([
-    [places.first, 201],
-    [lastBlock(1), 202],
-  ]);
-  for (const [offset, byte] of content) await writeBlock({ path, format: 'qcow2' }, offset, byte);
-  lane.images.add(id, 'active');
-  return { id, content };
 }
