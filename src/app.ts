@@ -75,6 +75,7 @@ export function createReplica(config: Config, log: Log, version: string, failpoi
     slots: settings.service.executorThreadPoolSize,
     timings: timingsOf(settings),
     tally: tally.tell,
+    ...(settings.activeActive.keepCopies ? { copies: messaging.copies } : {}),
     log: named('volume'),
     ...(failpoints === undefined ? {} : { failpoints }),
   });

@@ -80,6 +80,7 @@ export class Consumers implements Component {
       cluster: unit.cluster,
       prefetch: rabbit.rabbitQosPrefetchCount,
       maxCalls: activeActive.callLane,
+      keepCopies: activeActive.keepCopies,
       responseTimeoutMs: () => settings.rpcResponseTimeoutMs,
       pingEnabled: settings.rpcPingEnabled,
       tally,

@@ -5,15 +5,18 @@ import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { createTransport } from '../rpc/create-transport.ts';
 import { notificationFormats, OsloMessageMaker } from '../rpc/message-maker.ts';
+import type { RequestCopies } from '../rpc/method.ts';
 import { OutboxSender } from '../rpc/message-sender.ts';
 import type { MessageMaker, MessageSender } from '../rpc/notifier.ts';
 import { RpcClient } from '../rpc/rpc-client.ts';
+import { CopiedRequests } from '../rpc/request-copies.ts';
 import { ReplySender } from '../rpc/reply-sender.ts';
 import type { Transport } from '../rpc/transport.ts';
 import { decodeContext, encodeContext, serviceContext } from '../rpc/wire/context.ts';
 import { decodeEntity } from '../rpc/wire/objects.ts';
 import { WireError } from '../rpc/wire/wire-error.ts';
 import { toPlain } from '../rpc/wire/wire-object.ts';
+import { RPC_VERSION } from '../service/identity.ts';
 import type { RequestCodec } from '../volume/custody-options.ts';
 
 /** The rpc room as the other parts see it. */
@@ -26,6 +29,7 @@ export interface Messaging {
   /** Calls other services; to be started after the transports. */
   readonly caller: RpcClient;
   readonly messages: MessageMaker;
+  readonly copies: RequestCopies;
   readonly codec: RequestCodec;
   /** An administrator's context with a request id of its own, in the wire's keys. */
   readonly serviceContext: () => JsonObject;
@@ -55,6 +59,7 @@ export function createMessaging(settings: Settings, tally: Tally, log: Logger): 
       ...ofNotifications,
     }),
     messages: new OsloMessageMaker({ formats, topics: notifications.topics }),
+    copies: new CopiedRequests({ transport, version: RPC_VERSION, log }),
     codec: { plain: plainArguments, context: (wire) => decodeContext(wire).request, serviceContext: ownContext },
     serviceContext: ownContext,
   };

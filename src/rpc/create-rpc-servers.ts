@@ -3,7 +3,8 @@ import type { Logger } from '../log/logger.ts';
 import { parseHost } from '../domain/host.ts';
 import type { RpcService } from './method.ts';
 import type { ReplySender } from './reply-sender.ts';
-import { RpcServer } from './rpc-server.ts';
+import { copiesOf } from './queue-names.ts';
+import { RpcServer, type RpcTarget } from './rpc-server.ts';
 import type { Transport } from './transport.ts';
 
 /** The topic of every cinder-volume. */
@@ -31,6 +32,8 @@ export interface CreateRpcServersOptions {
   readonly maxCalls: number;
   readonly responseTimeoutMs: () => number;
   readonly pingEnabled?: boolean;
+  /** Whether copies of requests are kept where a restart of the broker takes their queues with it. */
+  readonly keepCopies?: boolean;
   readonly tally?: Tally;
 }
 
@@ -43,10 +46,15 @@ export interface CreateRpcServersOptions {
  */
 export function createRpcServers(given: CreateRpcServersOptions): readonly RpcServer[] {
   const { backendHost, cluster = null, controlExchange: exchange } = given;
-  const targets = [
-    { exchange, topic: TOPIC, server: backendHost },
-    { exchange, topic: `${TOPIC}.${backendHost}`, server: parseHost(backendHost).host },
-    ...(cluster === null ? [] : [{ exchange, topic: `${TOPIC}.${cluster}`, server: parseHost(cluster).host }]),
+  const targetOf = (backend: string): RpcTarget => {
+    const topic = `${TOPIC}.${backend}`;
+    const copied = given.keepCopies === true ? { copies: copiesOf(topic) } : {};
+    return { exchange, topic, server: parseHost(backend).host, ...copied };
+  };
+  const targets: readonly RpcTarget[] = [
+    { ...targetOf(backendHost), topic: TOPIC, server: backendHost },
+    targetOf(backendHost),
+    ...(cluster === null ? [] : [targetOf(cluster)]),
   ];
   const { transport, service, replies, log, maxCalls, responseTimeoutMs } = given;
   const { pingEnabled = false, tally = noTally } = given;

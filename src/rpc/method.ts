@@ -30,3 +30,12 @@ export interface RpcService {
   /** A call: its result, or an error for the caller. `signal` aborts when the caller cannot be waiting any more. */
   call(request: RpcRequest, signal: AbortSignal): Promise<Json>;
 }
+
+/** Requests that were sent to a topic and that the broker still has copies of, whether anybody received them or not. */
+export interface RequestCopies {
+  /**
+   * Calls `onRequest` for every one of this method, oldest first; it must not throw. What cannot be understood is left
+   * out. Rejects where not all could be looked at: what was not among them may be there all the same.
+   */
+  each(topic: string, method: string, onRequest: (request: RpcRequest) => void, signal: AbortSignal): Promise<void>;
+}

@@ -12,6 +12,11 @@ export const randomNames: QueueNames = {
   reply: () => `reply_${random()}`,
 };
 
+/** Where copies are kept of what the queues of this topic get. */
+export function copiesOf(topic: string): string {
+  return `${topic}.aa_copies`;
+}
+
 function random(): string {
   return randomUUID().replaceAll('-', '');
 }

@@ -19,10 +19,18 @@ import { isVersionServed } from './wire/version.ts';
 import { WireError } from './wire/wire-error.ts';
 import { toPlain } from './wire/wire-object.ts';
 
+/** oslo's target: the queues are `<topic>`, `<topic>.<server>` and a fanout queue of our own. */
+export interface RpcTarget {
+  readonly exchange: string;
+  readonly topic: string;
+  readonly server: string;
+  /** The queue that keeps copies of what those of the topic get, where copies are wanted. */
+  readonly copies?: string;
+}
+
 export interface RpcServerOptions {
   readonly transport: Transport;
-  /** oslo's target: the queues are `<topic>`, `<topic>.<server>` and a fanout queue of our own. */
-  readonly target: { readonly exchange: string; readonly topic: string; readonly server: string };
+  readonly target: RpcTarget;
   readonly service: RpcService;
   readonly replies: ReplySender;
   readonly log: Logger;
@@ -65,13 +73,14 @@ export class RpcServer implements Component {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const { exchange, topic, server } = this.#given.target;
+    const { exchange, topic, server, copies } = this.#given.target;
+    const copied = copies === undefined ? {} : { copies };
     const { transport, prefetch } = this.#given;
     const fanout = transport.names.fanout(topic);
     this.#probe = new SelfProbe(transport, fanout);
     const queues: readonly QueueSpec[] = [
-      { kind: 'topic', exchange, name: topic },
-      { kind: 'topic', exchange, name: `${topic}.${server}` },
+      { kind: 'topic', exchange, name: topic, ...copied },
+      { kind: 'topic', exchange, name: `${topic}.${server}`, ...copied },
       { kind: 'fanout', topic, name: fanout },
     ];
     const onDelivery = (delivery: Delivery): void => this.#onDelivery(delivery);

@@ -11,12 +11,14 @@ import type { QueueNames } from './queue-names.ts';
 /**
  * A queue to consume.
  *
- * - `topic`: bound to the topic exchange by its own name; work is shared by all who consume it, and it stays.
+ * - `topic`: bound to the topic exchange by its own name; work is shared by all who consume it, and it stays. Where a
+ *   restart of the broker takes such queues with it, `copies` names a queue that does not go, and gets a copy of all that
+ *   this one gets. Nobody consumes it: copies leave it by their age. Several queues may share one.
  * - `fanout`: bound to `<topic>_fanout`; every reader gets every message. Its name is one of the transport's `names`.
  * - `reply`: of one caller, reached by its name only, which is one of the transport's `names`.
  */
 export type QueueSpec =
-  | { readonly kind: 'topic'; readonly exchange: string; readonly name: string }
+  | { readonly kind: 'topic'; readonly exchange: string; readonly name: string; readonly copies?: string }
   | { readonly kind: 'fanout'; readonly topic: string; readonly name: string }
   | { readonly kind: 'reply'; readonly name: string };
 
@@ -87,6 +89,12 @@ export interface Transport extends Component {
    * gone out; sent again with the same unique id it is one message to oslo's readers.
    */
   publish(message: OutgoingMessage, signal: AbortSignal): Promise<'delivered' | 'unroutable'>;
+  /**
+   * Shows the body of every copy in the queue, oldest first, and leaves all of them there. No copies are kept, or there
+   * is no such queue: it shows none. Rejects where some may not have been shown; so it does for all but one of those who
+   * look at the same time. `onCopy` must not throw.
+   */
+  readCopies(queue: string, onCopy: (body: Buffer) => void, signal: AbortSignal): Promise<void>;
 }
 
 /** A message was not confirmed. */

@@ -1,19 +1,21 @@
 import type { Component } from '../kernel/component.ts';
 import { noTally } from '../kernel/tally.ts';
+import type { RequestCopies } from '../rpc/method.ts';
 import { CallCustody } from './call-custody.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions, type CustodyTimings } from './custody-options.ts';
 import { Door } from './door.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IncarnationBeat } from './incarnation-beat.ts';
 import { OutboxPump } from './outbox-pump.ts';
-import { Reconciler, type ReconcileHooks } from './reconcile.ts';
+import { Reconciler } from './reconcile.ts';
 import { Takeover } from './takeover.ts';
 
 export type DoorOptions = Omit<CustodyOptions, 'timings' | 'failpoints' | 'tally'> & {
   readonly timings?: Partial<CustodyTimings>;
   readonly failpoints?: CustodyOptions['failpoints'];
   readonly tally?: CustodyOptions['tally'];
-  readonly reconcile?: ReconcileHooks;
+  /** Of requests that the broker may have lost; none are kept if it is absent. */
+  readonly copies?: RequestCopies;
 };
 
 export interface Custody {
@@ -38,11 +40,7 @@ export function createDoor(options: DoorOptions): Custody {
   const outbox = new OutboxPump(custody);
   const door = new Door(custody, { onOutbox: () => outbox.wake(), onDoubt: () => takeover.doubt() });
   const takeover = new Takeover(custody, door);
-  const reconciler = new Reconciler(
-    custody,
-    door,
-    options.reconcile ?? { isCreatedEmpty: () => Promise.resolve(false) },
-  );
+  const reconciler = new Reconciler(custody, door, options.copies ?? null);
   return {
     door,
     calls: new CallCustody({ ...custody, owner: custody.incarnation.id, onOutbox: () => outbox.wake() }),

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { NewEntry } from '../db/ports/custody.ts';
 import type { JsonObject } from '../domain/json.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
+import type { RpcRequest } from '../rpc/method.ts';
 
 /** The closed list: what a row in one of these states asks for, if nobody carries its request. */
 export const LOST_REQUESTS = [
@@ -39,6 +40,30 @@ export function lostEntry({ type, status, method }: LostRequest, entry: LostEntr
     resourceId: row.id,
     origin,
   };
+}
+
+/** As a copy has it: the same entry as of all others who see the row so, whatever message they found. */
+export function copiedCreation(found: {
+  readonly backend: string;
+  readonly row: Volume;
+  readonly request: Pick<RpcRequest, 'method' | 'version' | 'wire'>;
+}): NewEntry {
+  const { backend, row, request } = found;
+  return {
+    uniqueId: entryId(['reconcile', backend, 'Volume', row.id, 'creating', seenOf(row)]),
+    method: request.method,
+    version: request.version,
+    backend,
+    ...request.wire,
+    resourceType: 'Volume',
+    resourceId: row.id,
+    origin: 'reconcile',
+  };
+}
+
+/** The state of a row, by its last change. */
+export function seenOf({ updated_at, created_at }: Volume | Snapshot): string {
+  return updated_at ?? created_at ?? '';
 }
 
 /** Of the form of oslo's own ids. */

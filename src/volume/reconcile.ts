@@ -2,12 +2,15 @@ import type { NewEntry } from '../db/ports/custody.ts';
 import type { VolumeFilter } from '../db/ports/resources.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { Component, Health } from '../kernel/component.ts';
+import { Backoff } from '../kernel/backoff.ts';
 import { Loop } from '../kernel/loop.ts';
 import { pages, type Page } from '../kernel/pages.ts';
+import type { RequestCopies } from '../rpc/method.ts';
+import { CopiedCreations, type UnclearVolume } from './copied-creations.ts';
 import type { CustodyOptions } from './custody-options.ts';
 import type { Door } from './door.ts';
 import { waitsToBeMade } from './lost-creation.ts';
-import { LOST_REQUESTS, lostEntry } from './lost-requests.ts';
+import { LOST_REQUESTS, lostEntry, seenOf } from './lost-requests.ts';
 import type { LostRequest } from './lost-requests.ts';
 import { readyBackends } from './ready-backends.ts';
 import { findUncarried, type Uncarried } from './uncarried.ts';
@@ -24,21 +27,15 @@ const logKeys = {
   GroupSnapshot: 'group_snapshot_id',
 } as const satisfies Record<Uncarried['type'], string>;
 
-/** The pause before a look that was due and did not take place. */
-const lookAgainMs = 5_000;
+/** The pauses before a look that was due and did not take place, or did not see all. */
+const lookAgain = { initialMs: 5_000, maxMs: 60_000 };
 
 interface Look {
   readonly carried: Set<string>;
+  /** Volumes whose rows do not say what their requests said. */
+  readonly unclear: UnclearVolume[];
   readonly olderThanMs: number;
   readonly signal: AbortSignal;
-}
-
-export interface ReconcileHooks {
-  /**
-   * Whether a volume whose row names no source is to be made empty. The row alone does not tell: one that is made from
-   * an image, or that a backup is restored into, looks the same. Where nobody can tell, it is reported, never guessed.
-   */
-  isCreatedEmpty(volume: Volume): Promise<boolean>;
 }
 
 /**
@@ -53,18 +50,19 @@ export class Reconciler implements Component {
   readonly name = 'reconciliation';
   readonly #options: CustodyOptions;
   readonly #door: Door;
-  readonly #hooks: ReconcileHooks;
+  readonly #copied: CopiedCreations;
   readonly #loop: Loop;
   /** Rows that nobody carries and that are not touched either; each is reported once. */
   #uncarried: readonly Uncarried[] = [];
   /** When a connection to the broker was lost last, and when that asks for a look; on the clock. */
   #lostMs = Number.NEGATIVE_INFINITY;
   #lookAtMs: number | undefined;
+  readonly #again = new Backoff(lookAgain);
 
-  constructor(options: CustodyOptions, door: Door, hooks: ReconcileHooks) {
+  constructor(options: CustodyOptions, door: Door, copies: RequestCopies | null) {
     this.#options = options;
     this.#door = door;
-    this.#hooks = hooks;
+    this.#copied = new CopiedCreations({ ...options, copies });
     this.#loop = new Loop({
       turn: (signal) => this.#look(signal),
       pauseMs: () => this.#pauseMs(),
@@ -89,6 +87,7 @@ export class Reconciler implements Component {
   brokerLost(): void {
     const { clock, timings } = this.#options;
     this.#lostMs = clock.nowMs();
+    this.#copied.brokerLost();
     if (this.#lookAtMs !== undefined) return;
     this.#lookAtMs = this.#lostMs + timings.reconcileAfterLossMs;
     this.#loop.wake();
@@ -108,8 +107,9 @@ export class Reconciler implements Component {
       return;
     }
     // Due until it is done, but not at once again: the database may have gone together with the broker.
-    this.#lookAtMs = nowMs + lookAgainMs;
+    this.#lookAtMs = nowMs + this.#again.nextMs();
     if (!(await this.turn(signal, reconcileAfterLossMs))) return;
+    this.#again.reset();
     // Lost again meanwhile: what was sent between the two is not old enough yet.
     const nextMs = this.#lostMs + reconcileAfterLossMs;
     this.#lookAtMs = nextMs > nowMs ? nextMs : undefined;
@@ -118,7 +118,7 @@ export class Reconciler implements Component {
   /**
    * One look over all backends that are ready, for rows that are at least so old.
    *
-   * @returns whether it took place
+   * @returns whether it took place, and saw all there is to be seen
    */
   async turn(signal: AbortSignal, olderThanMs = this.#options.timings.reconcileOlderThanMs): Promise<boolean> {
     const { db, ports, log } = this.#options;
@@ -130,13 +130,16 @@ export class Reconciler implements Component {
       return false;
     }
     const carried = new Set(unfinished.map(({ resourceType, resourceId }) => `${resourceType} ${resourceId}`));
+    const look: Look = { carried, unclear: [], olderThanMs, signal };
     for (const backend of backends) {
       for (const order of LOST_REQUESTS.filter(({ method }) => this.#door.serves(method))) {
-        await this.#takeUp(order, backend, { carried, olderThanMs, signal });
+        await this.#takeUp(order, backend, look);
       }
     }
-    await this.#report(backends, { carried, olderThanMs });
-    return true;
+    // Last: a broker that does not answer holds up nothing else.
+    const isSure = await this.#copied.look(look.unclear, (entries) => this.#journal(entries, look), signal);
+    await this.#report(backends, look);
+    return isSure;
   }
 
   /** As the last look found them. */
@@ -149,15 +152,15 @@ export class Reconciler implements Component {
       const lost = rows.filter(({ id }) => !look.carried.has(`${order.type} ${id}`));
       const entries: NewEntry[] = [];
       for (const row of lost) {
-        if (!(await this.#isClear(order, row))) continue;
-        entries.push(this.#entry(order, backend, row));
-        look.carried.add(`${order.type} ${row.id}`);
+        if (await this.#isClear(order, row)) entries.push(this.#entry(order, backend, row));
+        else if ('source_volid' in row) look.unclear.push({ backend, row });
       }
-      await this.#journal(entries);
+      await this.#journal(entries, look);
     }
   }
 
-  async #journal(entries: readonly NewEntry[]): Promise<void> {
+  async #journal(entries: readonly NewEntry[], { carried }: Look): Promise<void> {
+    for (const { resourceType, resourceId } of entries) carried.add(`${resourceType} ${resourceId}`);
     const fresh = await this.#door.receiveOwn(entries);
     if (fresh === 0) return;
     const rows = entries.map(({ method, resourceId }) => `${method} ${resourceId}`);
@@ -180,14 +183,12 @@ export class Reconciler implements Component {
   async #isClear({ method }: LostRequest, row: Volume | Snapshot): Promise<boolean> {
     if (method === 'create_snapshot' && 'volume_size' in row) return waitsToBeMade(this.#options.db, row);
     if (method !== 'create_volume' || !('snapshot_id' in row)) return true;
-    if (row.snapshot_id !== null || row.source_volid !== null) return true;
-    return this.#hooks.isCreatedEmpty(row);
+    return row.snapshot_id !== null || row.source_volid !== null;
   }
 
   #entry(order: LostRequest, backend: string, row: Volume | Snapshot): NewEntry {
-    const seen = row.updated_at ?? row.created_at ?? '';
     const context = this.#options.codec.serviceContext();
-    return lostEntry(order, { backend, row, context, origin: 'reconcile', seen, isWhole: true });
+    return lostEntry(order, { backend, row, context, origin: 'reconcile', seen: seenOf(row), isWhole: true });
   }
 
   async #report(backends: readonly string[], look: Pick<Look, 'carried' | 'olderThanMs'>): Promise<void> {

@@ -28,7 +28,8 @@ const backToAvailable = 'openstack volume set --state available ID';
 export const VOLUMES: Readonly<Record<string, Explanation>> = {
   creating: {
     settledBy: 'operator',
-    reason: 'its row does not say what it is made from: an image, a backup that is restored, and nothing look the same',
+    reason:
+      'its row does not say what it is made from (an image, a backup that is restored, and nothing look the same), and no replica has found a copy of its request',
     command: 'openstack volume set --state error ID && openstack volume delete ID',
   },
   deleting: takenUp,

@@ -1,4 +1,4 @@
-import { choice, defineOptions, fractionalSeconds, integer, string } from '../option.ts';
+import { boolean, choice, defineOptions, fractionalSeconds, integer, string } from '../option.ts';
 
 /** `[cinder_volume_aa]`: what upstream's service has no option for. Durations are seconds in the file. */
 export const activeActiveOptions = defineOptions('cinder_volume_aa', {
@@ -29,6 +29,9 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
   reconcileIntervalMs: fractionalSeconds('reconcile_interval', 60, {
     min: 1,
     help: 'Seconds between two looks for requests that the message queue has lost.',
+  }),
+  keepCopies: boolean('keep_copies', true, {
+    help: "Where [oslo_messaging_rabbit] makes transient queues, keep copies of what comes to them in one durable queue for each backend (its name ends in .aa_copies), for 30 minutes and up to 64 MiB. A volume whose creation the broker has forgotten is made all the same if there is a copy. The copies are on disk in the broker, with the requests' tokens.",
   }),
   logFormat: choice('log_format', 'oslo', ['oslo', 'json'], {
     help: 'oslo: the text lines of oslo.log. json: one object for each line; as use_json.',

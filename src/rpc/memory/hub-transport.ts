@@ -52,6 +52,11 @@ export class HubTransport implements Transport {
     }
   }
 
+  /** What a hub holds ends with it, so that copies would tell nothing that the queues themselves do not. */
+  readCopies(): Promise<void> {
+    return Promise.resolve();
+  }
+
   health(): Health {
     if (!this.#link.connected) return { ok: false, detail: 'no connection to the hub' };
     return [...this.#listeners].map((listener) => listener.health()).find((health) => !health.ok) ?? { ok: true };

@@ -117,7 +117,8 @@ function aborted(signal: AbortSignal): Promise<void> {
   });
 }
 
-async function closeQuietly(channel: Channel, closed: AbortSignal): Promise<void> {
+/** Also where the channel or its connection has ended, or ends meanwhile. */
+export async function closeQuietly(channel: Channel, closed: AbortSignal): Promise<void> {
   if (closed.aborted) return;
   try {
     await Promise.race([channel.close(), aborted(closed)]);

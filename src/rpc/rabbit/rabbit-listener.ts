@@ -5,6 +5,7 @@ import type { Logger } from '../../log/logger.ts';
 import type { Delivery, Listener, ListenOptions, QueueSpec } from '../transport.ts';
 import { ChannelKeeper } from './channel-keeper.ts';
 import type { OpenChannel } from './channel-keeper.ts';
+import type { QueueCopies } from './queue-copies.ts';
 import type { RabbitConnection } from './rabbit-connection.ts';
 import type { RabbitOptions } from './rabbit-options.ts';
 import { declareQueue } from './topology.ts';
@@ -19,6 +20,7 @@ import { unpackBody } from './unpack.ts';
 export class RabbitListener implements Listener {
   readonly #given: ListenOptions;
   readonly #options: RabbitOptions;
+  readonly #copies: QueueCopies;
   readonly #log: Logger;
   readonly #keeper: ChannelKeeper<Channel>;
   /** The consumer's tag of each queue that is consumed at present. */
@@ -27,9 +29,23 @@ export class RabbitListener implements Listener {
   readonly #offsets = new Map<QueueSpec, number>();
   #cancelled = false;
 
-  constructor(given: ListenOptions, connection: RabbitConnection, options: RabbitOptions, log: Logger) {
+  constructor(
+    given: ListenOptions,
+    {
+      connection,
+      copies,
+      options,
+      log,
+    }: {
+      readonly connection: RabbitConnection;
+      readonly copies: QueueCopies;
+      readonly options: RabbitOptions;
+      readonly log: Logger;
+    },
+  ) {
     this.#given = given;
     this.#options = options;
+    this.#copies = copies;
     this.#log = log.child({ listener: given.name });
     this.#keeper = new ChannelKeeper({
       connection,
@@ -37,6 +53,10 @@ export class RabbitListener implements Listener {
       open: (model) => model.createChannel(),
       setUp: (opened) => this.#setUp(opened),
     });
+  }
+
+  get queues(): readonly QueueSpec[] {
+    return this.#given.queues;
   }
 
   start(): void {
@@ -78,6 +98,8 @@ export class RabbitListener implements Listener {
   async #setUp(opened: OpenChannel<Channel>): Promise<void> {
     this.#consumed.clear();
     await opened.channel.prefetch(this.#given.prefetch);
+    // First: nothing shall come to a queue of which no copy is kept.
+    await this.#copies.keep(this.#given.queues, opened.closed);
     for (const queue of this.#given.queues) await this.#consume(opened, queue);
   }
 
@@ -113,11 +135,16 @@ export class RabbitListener implements Listener {
     // Another stream may begin under the name of a deleted one, and count from zero.
     this.#offsets.delete(queue);
     if (this.#cancelled) return;
-    this.#consume(opened, queue).catch((error: unknown) => {
+    this.#consumeAgain(opened, queue).catch((error: unknown) => {
       this.#log.warn({ err: toError(error), queue: queue.name }, 'could not consume the queue again; new channel');
       // If the error has not ended the channel by itself, it must end now: that is what sets all up again.
       attempt(() => opened.channel.close()).catch(() => undefined);
     });
+  }
+
+  async #consumeAgain(opened: OpenChannel<Channel>, queue: QueueSpec): Promise<void> {
+    await this.#copies.keep([queue], opened.closed);
+    await this.#consume(opened, queue);
   }
 
   #onMessage(opened: OpenChannel<Channel>, queue: QueueSpec, message: ConsumeMessage): void {

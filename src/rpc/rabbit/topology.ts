@@ -45,6 +45,47 @@ export function streamQueue({ rabbitTransientQueuesTtlMs: ttlMs }: RabbitOptions
   return { durable: true, autoDelete: false, arguments: { 'x-queue-type': 'stream', ...age } };
 }
 
+/** Older copies tell nothing: what came so long ago was looked for, or is not missed. */
+const COPY_TTL_MS = 30 * 60_000;
+
+/** Of the broker's disk, for one backend. The oldest go first. */
+const COPIES_MAX_BYTES = 64 * 1024 * 1024;
+
+/** When no replica is left that declares the queue from time to time. */
+const COPIES_EXPIRE_MS = 24 * 3600_000;
+
+/** Whether a restart of the broker takes the queues of topics with it, and with them what nobody had received. */
+export function losesTopics(options: RabbitOptions): boolean {
+  return !topicExchange(options).durable;
+}
+
+/**
+ * Copies of what the queues of topics get. Classic by name: where the virtual host makes others by default, a quorum
+ * queue would drop what was looked at too often.
+ */
+export const copiesQueue: QueueFlags = {
+  durable: true,
+  autoDelete: false,
+  arguments: {
+    'x-queue-type': 'classic',
+    'x-message-ttl': int(COPY_TTL_MS),
+    'x-max-length-bytes': int(COPIES_MAX_BYTES),
+    'x-overflow': 'drop-head',
+    'x-expires': int(COPIES_EXPIRE_MS),
+  },
+};
+
+/** Binds the queue of copies beside the queue that it gets copies of. */
+export async function declareCopies(
+  channel: Channel,
+  { exchange, name, copies }: { readonly exchange: string; readonly name: string; readonly copies: string },
+  options: RabbitOptions,
+): Promise<void> {
+  await channel.assertExchange(exchange, 'topic', topicExchange(options));
+  await channel.assertQueue(copies, { exclusive: false, ...copiesQueue });
+  await channel.bindQueue(copies, exchange, name);
+}
+
 /** Declares the queue with its exchange and binding, in oslo's order. */
 export async function declareQueue(channel: Channel, spec: QueueSpec, options: RabbitOptions): Promise<void> {
   if (spec.kind === 'topic') return declareTopic(channel, spec.exchange, spec.name, options);

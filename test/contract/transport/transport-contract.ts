@@ -11,6 +11,8 @@ export interface TransportHarness {
   stop(): Promise<void>;
   /** Fanout queues stay when their reader closes: they are shared, or have a name to come back to. */
   readonly fanoutsStay?: boolean;
+  /** It keeps copies of what queues of topics get, because a restart of the broker takes those with it. */
+  readonly keepsCopies?: boolean;
 }
 
 const signal = (): AbortSignal => AbortSignal.timeout(15_000);
@@ -49,7 +51,10 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
       await transport.start(signal());
       return transport;
     };
-    const topicQueue = (queue: string): QueueSpec => ({ kind: 'topic', exchange: 'openstack', name: queue });
+    const topicQueue = (queue: string, copies?: string): QueueSpec => ({
+      ...{ kind: 'topic', exchange: 'openstack', name: queue },
+      ...(copies !== undefined && { copies }),
+    });
     const send = (transport: Transport, key: string, body: string) =>
       transport.publish({ to: { kind: 'topic', exchange: 'openstack', key }, body: Buffer.from(body) }, signal());
 
@@ -186,6 +191,43 @@ export function describeTransport(name: string, makeHarness: () => Promise<Trans
       await transport.publish({ to, body: Buffer.from('event') }, signal());
       const inbox = await new Inbox(transport, [topicQueue(queue)]).ready();
       expect((await inbox.receive(1)).map(text)).toEqual(['event']);
+    });
+
+    const copiesIn = async (transport: Transport, queue: string): Promise<readonly string[]> => {
+      const bodies: string[] = [];
+      await transport.readCopies(queue, (body) => void bodies.push(body.toString()), signal());
+      return bodies;
+    };
+
+    it('shows copies of what was consumed, where it keeps any, as often as they are asked for', async () => {
+      const [transport, other] = await Promise.all([connect(), connect()]);
+      const [queue, sibling, copies] = [unique('copied'), unique('copied'), unique('copies')];
+      expect(await copiesIn(transport, copies)).toEqual([]);
+      const queues = [queue, sibling].map((one) => topicQueue(one, copies));
+      const inbox = await new Inbox(transport, queues).ready();
+      for (const [key, body] of [[queue, '1'] as const, [sibling, '2'] as const, [queue, '3'] as const]) {
+        await send(transport, key, body);
+      }
+      const bodies = (await inbox.receive(3)).map(text);
+      expect(bodies.toSorted()).toEqual(['1', '2', '3']);
+      inbox.deliveries.forEach((delivery) => delivery.ack());
+      const kept = harness.keepsCopies === true ? ['1', '2', '3'] : [];
+      expect(await copiesIn(transport, copies)).toEqual(kept);
+      expect(await copiesIn(other, copies)).toEqual(kept);
+      expect(inbox.deliveries).toHaveLength(3);
+    });
+
+    it('shows all copies or says that it could not, although others look at the same time', async () => {
+      const [one, other] = await Promise.all([connect(), connect()]);
+      const [queue, copies] = [unique('copied'), unique('copies')];
+      await new Inbox(one, [topicQueue(queue, copies)]).ready();
+      for (let index = 0; index < 20; index += 1) await send(one, queue, String(index));
+      const kept = harness.keepsCopies === true ? Array.from({ length: 20 }, (_, index) => String(index)) : [];
+      const looks = await Promise.allSettled([one, other, one, other].map((reader) => copiesIn(reader, copies)));
+      const shown = looks.flatMap((look) => (look.status === 'fulfilled' ? [look.value] : []));
+      expect(shown.length).toBeGreaterThan(0);
+      for (const bodies of shown) expect(bodies).toEqual(kept);
+      await eventually(async () => (await copiesIn(other, copies)).length === kept.length, { what: 'a look alone' });
     });
 
     it('consumes and publishes again after all connections were cut, from the same queues', async () => {

@@ -43,6 +43,7 @@ for (const [kind, changed] of Object.entries(kinds)) {
     const names = { hostname: 'host', processname: `contract-${randomUUID()}` };
     const options = { ...defaultRabbitOptions(), kombuReconnectDelayMs: 50, ...names, ...changed };
     return {
+      keepsCopies: !options.amqpDurableQueues && !options.rabbitQuorumQueue,
       fanoutsStay: options.useQueueManager || options.rabbitStreamFanout,
       connect: () =>
         Promise.resolve(createTransport({ url: url.replace('amqp:', 'rabbit:'), options, log: silentLogger })),

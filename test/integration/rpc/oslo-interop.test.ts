@@ -11,6 +11,7 @@ import { createTransport } from '../../../src/rpc/create-transport.ts';
 import { OsloMessageMaker } from '../../../src/rpc/message-maker.ts';
 import { OutboxSender } from '../../../src/rpc/message-sender.ts';
 import { ReplySender } from '../../../src/rpc/reply-sender.ts';
+import { CopiedRequests } from '../../../src/rpc/request-copies.ts';
 import { RpcClient } from '../../../src/rpc/rpc-client.ts';
 import type { RpcServer } from '../../../src/rpc/rpc-server.ts';
 import type { Transport } from '../../../src/rpc/transport.ts';
@@ -91,7 +92,7 @@ describe.skipIf(leaveOutPython('oslo_messaging')).each(Object.entries(modes))(
       const replies = new ReplySender({ transport, log: silentLogger, giveUpAfterMs: 1_000 });
       const common = { transport, controlExchange: 'openstack', service, replies, log: silentLogger };
       const limits = { maxCalls: 4, responseTimeoutMs: () => 60_000 };
-      servers = createRpcServers({ ...common, ...limits, backendHost: 'h@b', cluster: 'c@b' });
+      servers = createRpcServers({ ...common, ...limits, backendHost: 'h@b', cluster: 'c@b', keepCopies: true });
       for (const server of servers) await server.start(soon());
       client = new RpcClient({ transport, controlExchange: 'openstack', log: silentLogger });
     });
@@ -126,6 +127,25 @@ describe.skipIf(leaveOutPython('oslo_messaging')).each(Object.entries(modes))(
       await peer.do({ do: 'cast', topic: castTopic, server, fanout: null, method: 'cast_it', args: { n: 1 } });
       await eventually(() => service.kept.length === 1);
       expect(service.kept[0]).toMatchObject({ plain: { n: 1 }, version: '3.0', context: { user_id: 'python' } });
+    });
+
+    it('leaves copies of its casts where a restart of the broker takes the queues with it', async () => {
+      service.kept.length = 0;
+      const targets: readonly (readonly [string, string])[] = [
+        ['cinder-volume', 'h@b'],
+        ['cinder-volume.h@b', 'h'],
+        ['cinder-volume.c@b', 'c'],
+      ];
+      for (const [topic, server] of targets) {
+        await peer.do({ do: 'cast', topic, server, fanout: null, method: 'cast_kept', args: { server } });
+      }
+      const copies = new CopiedRequests({ transport, version: service.version, log: silentLogger });
+      const kept: Record<string, unknown[]> = { 'cinder-volume.h@b': [], 'cinder-volume.c@b': [] };
+      for (const [of, found] of Object.entries(kept)) {
+        await copies.each(of, 'cast_kept', ({ plain }) => found.push(plain['server']), soon());
+      }
+      const isTransient = Object.keys(theirs).length === 0;
+      expect(Object.values(kept)).toEqual(isTransient ? [['h@b', 'h'], ['c']] : [[], []]);
     });
 
     it('shares a queue that it consumes as well', async () => {

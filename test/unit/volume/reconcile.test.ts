@@ -4,7 +4,8 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Snapshot } from '../../../src/domain/rows.ts';
 import type { Operation } from '../../../src/volume/operation.ts';
 import { eventually } from '../../support/poll.ts';
-import { backend, fill, locksOf, World, type Replica } from './replica.ts';
+import type { RequestCopies, RpcRequest } from '../../../src/rpc/method.ts';
+import { backend, fill, locksOf, request, World, type Replica } from './replica.ts';
 
 let world: World;
 beforeEach(() => {
@@ -15,15 +16,14 @@ afterEach(() => world.stop());
 const { signal } = new AbortController();
 
 /** Two replicas that serve the closed list's methods by doing nothing on the backend. */
-async function twoReplicas(isCreatedEmpty = false): Promise<readonly [Replica, Replica]> {
+async function twoReplicas(copies?: RequestCopies): Promise<readonly [Replica, Replica]> {
   const operations = [
     fill(world, 'r', { name: 'create_volume' }),
     noting('delete_volume'),
     noting('create_snapshot'),
     noting('delete_snapshot'),
   ];
-  const reconcile = { isCreatedEmpty: () => Promise.resolve(isCreatedEmpty) };
-  const options = { operations, reconcile };
+  const options = { operations, ...(copies !== undefined && { copies }) };
   return [await world.replica(options), await world.replica(options)];
 }
 
@@ -42,6 +42,28 @@ function snapshot(id: string, status: string, hasWorker = true): void {
   const row = { id, volume_id: 'v', volume_size: 1, status, updated_at: null, created_at: '2026-01-01 00:00:00' };
   world.server.tables.snapshots.set(id, row as unknown as Snapshot);
   if (hasWorker) world.server.tables.workers.set(id, status);
+}
+
+/** Copies of requests to create these volumes, as one who looks alone sees them; a second one is refused. */
+class Copies implements RequestCopies {
+  readonly volumes: string[];
+  looks = 0;
+  isAway = false;
+  #isBusy = false;
+
+  constructor(...volumes: string[]) {
+    this.volumes = volumes;
+  }
+
+  async each(topic: string, method: string, onRequest: (found: RpcRequest) => void): Promise<void> {
+    expect([topic, method]).toEqual([`cinder-volume.${backend}`, 'create_volume']);
+    if (this.#isBusy || this.isAway) throw new Error('somebody else looks');
+    this.#isBusy = true;
+    this.looks += 1;
+    await sleep(1);
+    for (const id of this.volumes) onRequest(request(id, `message of ${id}`, method));
+    this.#isBusy = false;
+  }
 }
 
 function taken(): readonly string[] {
@@ -108,14 +130,57 @@ describe('reconciliation', () => {
 
   it('never guesses what a volume without a source is made from', async () => {
     world.volume('v1');
-    const [careful] = await twoReplicas(false);
-    await careful.custody.reconciler.turn(signal);
-    expect(taken()).toEqual([]);
-    expect(careful.custody.reconciler.uncarried()).toMatchObject([{ type: 'Volume', id: 'v1', status: 'creating' }]);
-    const [knowing] = await twoReplicas(true);
-    await knowing.custody.reconciler.turn(signal);
+    for (const copies of [undefined, new Copies(), new Copies('another')]) {
+      const [careful] = await twoReplicas(copies);
+      expect(await careful.custody.reconciler.turn(signal)).toBe(true);
+      expect(taken()).toEqual([]);
+      const reason = expect.stringContaining('copy') as string;
+      expect(careful.custody.reconciler.uncarried()).toMatchObject([{ id: 'v1', status: 'creating', reason }]);
+    }
+  });
+
+  it('makes one entry of a copy, although two replicas look at once and the message comes after all', async () => {
+    world.volume('v1');
+    world.volume('clone', { source_volid: 'source' });
+    const copies = new Copies('other', 'v1', 'v1');
+    const replicas = await twoReplicas(copies);
+    const sure = await Promise.all(replicas.map(({ custody }) => custody.reconciler.turn(signal)));
+    // Who was refused the copies looks again, and finds the row carried or done.
+    expect(sure.toSorted()).toEqual([false, true]);
+    await Promise.all(replicas.map(({ custody }) => custody.reconciler.turn(signal)));
     await eventually(() => world.status('v1') === 'available');
-    expect(knowing.custody.reconciler.uncarried()).toEqual([]);
+    expect(taken()).toEqual(['create_volume clone', 'create_volume v1']);
+    expect(replicas.flatMap(({ custody }) => custody.reconciler.uncarried())).toEqual([]);
+    await replicas[1].receive('v1', 'message of v1', 'create_volume');
+    await eventually(() => [...world.server.tables.entries.values()].every(({ outcome }) => outcome === 'done'));
+    expect(world.made.filter(({ volume }) => volume === 'v1')).toHaveLength(1);
+  });
+
+  it('looks for a copy again until it saw them all, and then only when a broker was lost once more', async () => {
+    world.volume('v1');
+    const copies = new Copies();
+    copies.isAway = true;
+    const timings = { reconcileAfterLossMs: 1 };
+    const operations = [fill(world, 'r', { name: 'create_volume' })];
+    const { reconciler } = (await world.replica({ operations, copies, timings })).custody;
+    expect(await reconciler.turn(signal)).toBe(false);
+    expect(reconciler.uncarried()).toMatchObject([{ id: 'v1' }]);
+    copies.isAway = false;
+    for (let turn = 0; turn < 3; turn += 1) expect(await reconciler.turn(signal)).toBe(true);
+    expect(copies.looks).toBe(1);
+    copies.volumes.push('v1');
+    reconciler.brokerLost();
+    await eventually(() => world.status('v1') === 'available');
+    expect(taken()).toEqual(['create_volume v1']);
+  });
+
+  it('looks for a copy again whose entry could not be journalled', async () => {
+    world.volume('v1');
+    const [one] = await twoReplicas(new Copies('v1'));
+    one.db.fault('journal.receive', 'lost-before');
+    await expect(one.custody.reconciler.turn(signal)).rejects.toThrow('connection lost');
+    await one.custody.reconciler.turn(signal);
+    await eventually(() => world.status('v1') === 'available');
   });
 
   it('never takes a snapshot that was to be taken in for one that was to be made', async () => {

@@ -75,7 +75,7 @@ export interface ReplicaOptions {
   readonly timings?: Partial<CustodyTimings>;
   readonly slots?: number;
   readonly operations?: readonly Operation[];
-  readonly reconcile?: NonNullable<DoorOptions['reconcile']>;
+  readonly copies?: NonNullable<DoorOptions['copies']>;
   /** Whether the driver is set up. */
   readonly ready?: () => boolean;
   /** In the background: take-over and reconciliation; by default they run. */
@@ -139,7 +139,7 @@ export class Replica {
       log: silentLogger,
       timings: { ...quick, ...options.timings },
       failpoints: (name) => this.#failpoint(name),
-      ...(options.reconcile === undefined ? {} : { reconcile: options.reconcile }),
+      ...(options.copies === undefined ? {} : { copies: options.copies }),
     });
   }
 
