@@ -6,7 +6,7 @@
  * is always `N passed, N failed`, with `, N skipped` where some were.
  *
  *   --install   installs what is missing (as root on Debian or Ubuntu; also where CI=true); starts no service
- *   --suite     only the driver's own tests in a guest; without it arguments for vitest choose among the others
+ *   --suite     only the driver's own tests on two clients; without it arguments for vitest choose among the others
  */
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';

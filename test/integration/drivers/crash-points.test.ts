@@ -5,6 +5,7 @@ import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import type { DriverWork } from '../../../src/drivers/volume-driver.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
+import { callTakesMs } from './helper-machine.ts';
 
 const tail = 1024 ** 3 - 65536;
 
@@ -241,7 +242,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an operation that dies at a co
         const where = await scene();
         let killing: NodeJS.Timeout | undefined;
         const commitPoint = (point: string): Promise<void> => {
-          if (point === fatal) killing = setTimeout(() => backend.killHelper(), Math.random() * 6);
+          if (point === fatal) killing = setTimeout(() => backend.killHelper(), Math.random() * callTakesMs);
           return Promise.resolve();
         };
         // Whether the call won the race or the signal: the successor's end is the same.

@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -23,6 +23,16 @@ export function inImage(image: EncryptedImage, ...commands: readonly string[]): 
       throw new Error(`${commands.join('; ')}: ${stdout}${stderr}`);
     return stdout;
   });
+}
+
+/** Makes a file that is LUKS as a whole, with `bytes` zeros in it. */
+export function makeLuks(image: EncryptedImage, bytes: number): void {
+  const zeros = `${image.path}.zeros`;
+  writeFileSync(zeros, '');
+  truncateSync(zeros, bytes);
+  const to = ['-f', 'raw', '-O', 'luks', '-o', 'key-secret=k,iter-time=10', zeros, image.path];
+  withSecret(image, (secret) => execFileSync('qemu-img', ['convert', ...secret, ...to]));
+  rmSync(zeros);
 }
 
 /** Pulls all that is below into it, as a hypervisor does where the snapshot at the top is removed. */

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { copyFileSync, createReadStream, mkdirSync, readFileSync } from 'node:fs';
+import { createReadStream, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { Readable } from 'node:stream';
@@ -13,7 +13,8 @@ import { silentLogger } from '../../../src/log/logger.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { localExec } from './local-exec.ts';
 import { encryptedBackend, type EncryptedBackend } from './encrypted-backend.ts';
-import { infoOf, inImage } from './encrypted-image.ts';
+import { infoOf, inImage, makeLuks } from './encrypted-image.ts';
+import { longTestMs } from './helper-machine.ts';
 
 const gib = 1024 ** 3;
 const caller = { auth_token: null, request_id: 'req-1', global_request_id: null };
@@ -23,7 +24,7 @@ const never = (): never => {
 /** As in `FolderBackend`, where the whole file is LUKS. */
 const cipher = { cipherAlg: 'aes-256', cipherMode: 'xts', ivgenAlg: 'plain64,iter-time=10' };
 
-describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeout: 300_000 }, () => {
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeout: longTestMs }, () => {
   let at: EncryptedBackend;
   let ability: ImageAbility;
   let folder: string;
@@ -104,20 +105,19 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeou
     await expect(ability.read(volume, raw, at.backend.work())).rejects.toThrow('uploaded as raw only');
   });
 
-  it('whose file is LUKS as a whole, as Python makes it, is read, extended and cloned, but not snapshotted', async () => {
-    const source = await at.available();
-    at.guest(source, 'write -P 3 0 64k');
-    const whole = await uploaded(source);
-    const volume = { ...at.volume(), encryption_key_id: source.encryption_key_id, status: 'available' };
-    copyFileSync(whole, at.backend.path(`volume-${volume.id}`));
+  it('whose file is LUKS as a whole, as Python makes it, is read, cloned and extended, but not snapshotted', async () => {
+    const volume = at.volume({ status: 'available' });
+    const whole = { path: at.path(volume), format: 'luks', passphrase: at.passphraseOf(volume) } as const;
+    makeLuks(whole, gib);
+    inImage(whole, 'write -P 3 0 64k');
     const { info } = await at.backend.driver.connection.connect(volume, {}, at.backend.work());
     expect(info.data).toMatchObject({ format: 'raw' });
     await expect(at.backend.snapshot(volume)).rejects.toThrow('encrypted as a whole file');
-    await at.backend.extend(volume, 2);
-    expect(infoOf(at.path(volume))).toMatchObject({ format: 'luks', 'virtual-size': 2 * gib });
-    const copy = await at.clone(at.volume({ size: 2 }), { kind: 'volume', volume: { ...volume, size: 2 } });
+    const copy = await at.clone(at.volume(), { kind: 'volume', volume });
     at.guest(copy, 'read -P 3 0 64k');
     expect(infoOf(at.path(copy))['format']).toBe('qcow2');
+    await at.backend.extend(volume, 2);
+    expect(infoOf(at.path(volume))).toMatchObject({ format: 'luks', 'virtual-size': 2 * gib });
   });
 
   it.each<[string, RegExp, (whole: Buffer) => void]>([

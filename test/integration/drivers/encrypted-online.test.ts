@@ -3,9 +3,10 @@ import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { encryptedBackend, type EncryptedBackend } from './encrypted-backend.ts';
 import { belowOf, infoOf, pullAll } from './encrypted-image.ts';
+import { longTestMs } from './helper-machine.ts';
 import { NotedRequests, StandInNova } from './stand-in-nova.ts';
 
-describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an attached encrypted volume', { timeout: 300_000 }, () => {
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an attached encrypted volume', { timeout: longTestMs }, () => {
   const nova = new StandInNova();
   let at: EncryptedBackend;
   beforeAll(async () => {

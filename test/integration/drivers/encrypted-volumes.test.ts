@@ -1,15 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Volume } from '../../../src/domain/rows.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { encryptedBackend, type EncryptedBackend } from './encrypted-backend.ts';
 import { infoOf } from './encrypted-image.ts';
+import { longTestMs, processList } from './helper-machine.ts';
 
 const gib = 1024 ** 3;
-const limitMs = 300_000;
 
-describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeout: limitMs }, () => {
+describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeout: longTestMs }, () => {
   let at: EncryptedBackend;
   beforeAll(async () => {
     at = await encryptedBackend();
@@ -53,16 +53,16 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeou
   it('shows its passphrase in no command line and no environment', async () => {
     const volume = at.volume();
     const seen = new Set<string>();
+    const processes = processList();
+    await processes.look();
     let over = false;
     const watch = (async () => {
-      while (!over) {
-        for (const text of processTexts()) seen.add(text);
-        await new Promise((resolve) => setImmediate(resolve));
-      }
+      while (!over) for (const text of await processes.look()) seen.add(text);
     })();
     await at.backend.driver.create(volume, at.backend.work());
     over = true;
     await watch;
+    processes.stop();
     const made = [...seen].filter((text) => text.includes('qemu-img') && text.includes(volume.id));
     expect(made).not.toEqual([]);
     expect([...seen].filter((text) => text.includes(at.passphraseOf(volume)))).toEqual([]);
@@ -149,18 +149,3 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('an encrypted volume', { timeou
     expect(at.backend.temps()).toEqual([]);
   });
 });
-
-function processTexts(): readonly string[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => [textOf(`/proc/${pid}/cmdline`), textOf(`/proc/${pid}/environ`)]);
-}
-
-function textOf(path: string): string {
-  try {
-    return readFileSync(path, 'utf8').replaceAll('\0', ' ');
-  } catch {
-    // It has ended meanwhile.
-    return '';
-  }
-}

@@ -33,8 +33,8 @@ import type {
 } from '../../../src/drivers/volume-driver.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { BootClock } from '../../../src/native/boot-clock.ts';
-import { buildOnce } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+import { helperEntry, helperIsElsewhere } from './helper-machine.ts';
 
 /** What replicas have in common besides the share. */
 class Database {
@@ -101,11 +101,8 @@ export class FolderBackend {
     options: Partial<RemoteFsOptions> = {},
     assisted: AssistedSnapshots = noNova,
   ): Promise<FolderBackend> {
-    // A run of these tests on a real NFS client (test/nfs) has the helper in another machine.
-    const elsewhere = process.env['TEST_SHARE_HELPER'];
-    const helperEntry = elsewhere ?? join(await buildOnce(), 'src/share-helper-entry.js');
-    const given = givenTo(dir, options, assisted, helperEntry);
-    return this.#start(dir, elsewhere === undefined ? createDriver(folderClass, given) : remoteDriver(given));
+    const given = givenTo(dir, options, assisted, await helperEntry());
+    return this.#start(dir, helperIsElsewhere ? remoteDriver(given) : createDriver(folderClass, given));
   }
 
   /** A replica whose share helper works in another machine, which has mounted `dir` at the same path. */

@@ -1,9 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
+import { openImage } from './helper-machine.ts';
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stranger has prepared', () => {
   let backend: FolderBackend;
@@ -50,9 +50,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
 
   it('waits while somebody has the image open', async () => {
     const volume = await backend.available();
-    const path = backend.path(`volume-${volume.id}`);
-    const holder = spawn('qemu-io', ['-f', 'raw', path], { stdio: ['pipe', 'pipe', 'ignore'] });
-    await once(holder.stdout, 'data');
+    const holder = await openImage('raw', backend.path(`volume-${volume.id}`));
     let done = false;
     const waits: string[] = [];
     const log = { info: (_: object, message: string) => void waits.push(message), warn: () => undefined };
@@ -60,7 +58,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
     const made = backend.driver.snapshots.create(row, volume, backend.work({ log })).then(() => (done = true));
     await eventually(() => waits.length > 0, { timeoutMs: 60_000 });
     expect(done).toBe(false);
-    holder.stdin.end();
+    holder.close();
     await made;
     expect(backend.active(volume)).toContain(row.id);
   });

@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { linkSync, mkdirSync, statSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +8,7 @@ import type { VolumeModelUpdate } from '../../../src/drivers/volume-driver.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
 import { FolderBackend } from './folder-backend.ts';
+import { openImage } from './helper-machine.ts';
 
 const gib = 1024 ** 3;
 const somebody = '99999999-9999-4999-8999-999999999999';
@@ -193,20 +194,14 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('taking in files', () => {
 
   it('waits for a file that somebody has open, and takes it when it is free', async () => {
     qemuImg('create', '-q', '-f', 'qcow2', 'busy.qcow2', '1G');
-    const holder = spawn('qemu-io', ['-f', 'qcow2', backend.path('busy.qcow2')], {
-      stdio: ['pipe', 'pipe', 'inherit'],
-    });
-    await new Promise((resolve) => {
-      holder.stdout.once('data', resolve);
-      holder.stdin.write('length\n');
-    });
+    const holder = await openImage('qcow2', backend.path('busy.qcow2'));
     const taking = take('busy.qcow2');
     let taken = false;
     void taking.then(() => (taken = true));
     raw('free.img', gib);
     await take('free.img');
     expect(taken).toBe(false);
-    holder.stdin.end();
+    holder.close();
     expect((await taking).volume.size).toBe(1);
   });
 

@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { JsonObject } from '../../../src/domain/json.ts';
 import type { Snapshot, Volume } from '../../../src/domain/rows.ts';
@@ -8,28 +6,17 @@ import { AppError } from '../../../src/kernel/errors.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
+import { longTestMs, openImage } from './helper-machine.ts';
 import { backingOf, formatOf, NotedRequests, StandInNova } from './stand-in-nova.ts';
-
-/** The locks that a process holds, as the kernel tells them. */
-function locksOf(pid: number | undefined): string {
-  const dir = `/proc/${pid ?? 0}/fdinfo`;
-  return readdirSync(dir)
-    .map((fd) => readFileSync(`${dir}/${fd}`, 'utf8'))
-    .join('');
-}
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volume', () => {
   const nova = new StandInNova();
-  const guests: ChildProcess[] = [];
   let backend: FolderBackend;
   beforeAll(async () => {
     backend = await FolderBackend.start({}, nova);
     nova.backend = backend;
   });
-  afterAll(async () => {
-    for (const guest of guests) guest.kill('SIGKILL');
-    await backend.stop();
-  });
+  afterAll(() => backend.stop());
 
   const attached = async (): Promise<Volume> => ({
     ...(await backend.available()),
@@ -49,57 +36,54 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     backend.rows.delete(snapshot.id);
     return update;
   };
-  /** Has the image open as a running guest has. */
-  const openAs = async (file: string): Promise<ChildProcess> => {
-    const guest = spawn('qemu-io', ['-f', formatOf(file), backend.path(file)], { stdio: ['pipe', 'ignore', 'ignore'] });
-    guests.push(guest);
-    await eventually(() => expect(locksOf(guest.pid)).toContain('OFDLCK'));
-    return guest;
-  };
 
-  it('are made and removed by Nova in any order, and each shows what it showed', async () => {
-    for (const order of [
-      [0, 2, 1],
-      [1, 2, 0],
-    ]) {
-      const volume = await attached();
-      const snapshots: Snapshot[] = [];
-      for (const byte of [1, 2, 3]) {
-        backend.write(volume, 0, 65536, byte);
-        backend.write(volume, byte * 131072, 65536, byte);
-        const { made, update } = await create(volume);
-        expect(update).toEqual({
-          activeFile: `volume-${volume.id}.${made.id}`,
-          adminMetadata: { base_format: 'raw', format: 'qcow2' },
-        });
-        snapshots.push(made);
-      }
-      backend.write(volume, 0, 65536, 4);
-      const left = new Set([0, 1, 2]);
-      for (const index of order) {
-        const doomed = snapshots[index];
-        if (doomed === undefined) throw new Error('no snapshot');
-        await remove(doomed, volume);
-        left.delete(index);
-        for (const kept of left) {
-          const file = backend.info(volume)[snapshots[kept]?.id ?? ''] ?? '';
-          const backing = backingOf(backend.dir, file) ?? '';
-          backend.expectBytes(backing, formatOf(backing) as 'raw' | 'qcow2', 0, 65536, kept + 1);
+  it(
+    'are made and removed by Nova in any order, and each shows what it showed',
+    async () => {
+      for (const order of [
+        [0, 2, 1],
+        [1, 2, 0],
+      ]) {
+        const volume = await attached();
+        const snapshots: Snapshot[] = [];
+        for (const byte of [1, 2, 3]) {
+          backend.write(volume, 0, 65536, byte);
+          backend.write(volume, byte * 131072, 65536, byte);
+          const { made, update } = await create(volume);
+          expect(update).toEqual({
+            activeFile: `volume-${volume.id}.${made.id}`,
+            adminMetadata: { base_format: 'raw', format: 'qcow2' },
+          });
+          snapshots.push(made);
+        }
+        backend.write(volume, 0, 65536, 4);
+        const left = new Set([0, 1, 2]);
+        for (const index of order) {
+          const doomed = snapshots[index];
+          if (doomed === undefined) throw new Error('no snapshot');
+          await remove(doomed, volume);
+          left.delete(index);
+          for (const kept of left) {
+            const file = backend.info(volume)[snapshots[kept]?.id ?? ''] ?? '';
+            const backing = backingOf(backend.dir, file) ?? '';
+            backend.expectBytes(backing, formatOf(backing) as 'raw' | 'qcow2', 0, 65536, kept + 1);
+          }
+          const active = backend.active(volume);
+          backend.expectBytes(active, 'qcow2', 0, 65536, 4);
+          for (const byte of [1, 2, 3]) backend.expectBytes(active, 'qcow2', byte * 131072, 65536, byte);
         }
         const active = backend.active(volume);
-        backend.expectBytes(active, 'qcow2', 0, 65536, 4);
-        for (const byte of [1, 2, 3]) backend.expectBytes(active, 'qcow2', byte * 131072, 65536, byte);
+        expect(backend.info(volume)).toEqual({ active });
+        expect(
+          backend
+            .files()
+            .filter((name) => name.includes(volume.id))
+            .sort(),
+        ).toEqual([active, `volume-${volume.id}.info`].sort());
       }
-      const active = backend.active(volume);
-      expect(backend.info(volume)).toEqual({ active });
-      expect(
-        backend
-          .files()
-          .filter((name) => name.includes(volume.id))
-          .sort(),
-      ).toEqual([active, `volume-${volume.id}.info`].sort());
-    }
-  }, 120_000);
+    },
+    longTestMs,
+  );
 
   it('leave the volume as it was where Nova refuses or fails', async () => {
     for (const fault of ['refuses', 'fails'] as const) {
@@ -128,14 +112,14 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     const work = backend.work({ delegation: entry, signal: stopped.signal });
     const waiting = backend.driver.snapshots.create(row, volume, work);
     const given = expect(waiting).rejects.toThrow('stopped');
-    await eventually(() => expect(entry.notes.size).toBe(1));
+    await eventually(() => expect(entry.notes.size).toBe(1), { timeoutMs: 60_000 });
     stopped.abort(new Error('stopped'));
     await given;
-    const guest = await openAs(overlay);
+    const guest = await openImage('qcow2', backend.path(overlay));
     backend.rows.set(row.id, { ...row, status: 'error', progress: '90%' });
     await expect(create(volume, { ...row, status: 'error' }, entry)).rejects.toMatchObject({ outcome: 'failed' });
     expect(backend.active(volume)).toBe(overlay);
-    guest.kill('SIGKILL');
+    guest.close();
   });
 
   it('are asked for once: a successor waits for the sign of what its predecessor asked for', async () => {
@@ -190,10 +174,10 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
   it('that the guest never came to use are dropped without Nova', async () => {
     const volume = await attached();
     const { made } = await create(volume);
-    const guest = await openAs(`volume-${volume.id}`);
+    const guest = await openImage('raw', backend.path(`volume-${volume.id}`));
     const before = nova.asked.length;
     await remove(made, volume);
-    guest.kill('SIGKILL');
+    guest.close();
     expect(nova.asked.length).toBe(before);
     expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
   });

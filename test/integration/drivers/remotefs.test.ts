@@ -2,6 +2,7 @@ import { statSync, writeFileSync, existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
+import { longTestMs } from './helper-machine.ts';
 
 const gib = 1024 ** 3;
 
@@ -31,38 +32,42 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('a RemoteFS driver on a folder'
     expect(statSync(backend.path(`volume-${volume.id}`)).size).toBe(gib);
   });
 
-  it('keeps every snapshot as it was, whatever is written later, and in whatever order they are deleted', async () => {
-    for (const order of [
-      [0, 1, 2],
-      [2, 1, 0],
-      [1, 0, 2],
-      [1, 2, 0],
-      [0, 2, 1],
-      [2, 0, 1],
-    ]) {
-      const volume = await backend.available();
-      const snapshots = [];
-      for (const byte of [1, 2, 3]) {
-        backend.write(volume, 0, 65536, byte);
-        backend.write(volume, gib - 65536, 65536, byte);
-        snapshots.push(await backend.snapshot(volume));
+  it(
+    'keeps every snapshot as it was, whatever is written later, and in whatever order they are deleted',
+    async () => {
+      for (const order of [
+        [0, 1, 2],
+        [2, 1, 0],
+        [1, 0, 2],
+        [1, 2, 0],
+        [0, 2, 1],
+        [2, 0, 1],
+      ]) {
+        const volume = await backend.available();
+        const snapshots = [];
+        for (const byte of [1, 2, 3]) {
+          backend.write(volume, 0, 65536, byte);
+          backend.write(volume, gib - 65536, 65536, byte);
+          snapshots.push(await backend.snapshot(volume));
+        }
+        backend.write(volume, 0, 65536, 4);
+        const left = new Set([0, 1, 2]);
+        for (const index of order) {
+          const doomed = snapshots[index];
+          if (doomed === undefined) throw new Error('no snapshot');
+          await backend.removeSnapshot(doomed, volume);
+          left.delete(index);
+          for (const kept of left) await expectContent(backend, volume, snapshots[kept]?.id ?? '', kept + 1);
+          backend.expectBytes(backend.active(volume), left.size > 0 ? 'qcow2' : 'raw', 0, 65536, 4);
+          backend.expectBytes(backend.active(volume), left.size > 0 ? 'qcow2' : 'raw', gib - 65536, 65536, 3);
+        }
+        expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
+        await backend.driver.remove(volume, backend.work());
+        expect(backend.files().filter((name) => name.includes(volume.id))).toEqual([]);
       }
-      backend.write(volume, 0, 65536, 4);
-      const left = new Set([0, 1, 2]);
-      for (const index of order) {
-        const doomed = snapshots[index];
-        if (doomed === undefined) throw new Error('no snapshot');
-        await backend.removeSnapshot(doomed, volume);
-        left.delete(index);
-        for (const kept of left) await expectContent(backend, volume, snapshots[kept]?.id ?? '', kept + 1);
-        backend.expectBytes(backend.active(volume), left.size > 0 ? 'qcow2' : 'raw', 0, 65536, 4);
-        backend.expectBytes(backend.active(volume), left.size > 0 ? 'qcow2' : 'raw', gib - 65536, 65536, 3);
-      }
-      expect(backend.info(volume)).toEqual({ active: `volume-${volume.id}` });
-      await backend.driver.remove(volume, backend.work());
-      expect(backend.files().filter((name) => name.includes(volume.id))).toEqual([]);
-    }
-  }, 120_000);
+    },
+    longTestMs,
+  );
 
   it('gives back what an interrupted merge has reserved in vain, where it carries that on', async () => {
     const volume = await backend.available();

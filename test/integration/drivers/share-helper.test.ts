@@ -1,16 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ShareClient } from '../../../src/drivers/share/share-client.ts';
 import type { FromHelper, ToHelper } from '../../../src/drivers/share/share-protocol.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { BootClock } from '../../../src/native/boot-clock.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
-import { buildOnce } from '../../support/shared-servers.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
+import { helperEntry, processList, startsWithinMs, type ProcessList } from './helper-machine.ts';
 
 const clock = new BootClock();
 
@@ -18,9 +18,12 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   let entry: string;
   let dir: string;
   let slow: readonly [string, ...string[]];
+  let processes: ProcessList;
   beforeAll(async () => {
-    entry = join(await buildOnce(), 'src/share-helper-entry.js');
+    entry = await helperEntry();
+    processes = processList();
   });
+  afterAll(() => processes.stop());
   beforeEach(async () => {
     dir = await makeTempDir();
     mkdirSync(join(dir, '.cinder-volume-aa'));
@@ -44,7 +47,11 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     signal,
     provableUntilMs,
   });
-  const running = (): boolean => processesOf(`-c 1000000000 ${join(dir, 'image')}`).length > 0;
+  const isRunning = async (): Promise<boolean> =>
+    (await processes.look()).some((words) => words.includes(`-c 1000000000 ${join(dir, 'image')}`));
+  const patience = { timeoutMs: 4 * startsWithinMs };
+  const started = (): Promise<boolean> => eventually(isRunning, patience);
+  const ended = (): Promise<boolean> => eventually(async () => !(await isRunning()), patience);
   const create = {
     name: 'volume-x',
     tag: 't1',
@@ -73,15 +80,14 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
   it('lets a program live as long as renewals come, and not longer', async () => {
     const share = client();
     await share.start(new AbortController().signal);
-    let until = clock.nowMs() + 3_000;
+    let until = clock.nowMs() + startsWithinMs;
     const run = share.run(slow, { guard: guard(() => until), timeoutMs: 60_000 });
-    const ended = run.catch((error: unknown) => error);
-    await eventually(running);
-    until = clock.nowMs() + 4_000;
-    const last = until;
-    expect(await ended).toMatchObject({ outcome: 'unknown' });
-    expect(clock.nowMs()).toBeGreaterThan(last - 100);
-    expect(running()).toBe(false);
+    const end = run.catch((error: unknown) => error);
+    await started();
+    until += 1_000;
+    expect(await end).toMatchObject({ outcome: 'unknown' });
+    expect(clock.nowMs()).toBeGreaterThan(until - 100);
+    expect(await isRunning()).toBe(false);
     await share.stop();
   });
 
@@ -89,11 +95,11 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     const share = client();
     const controller = new AbortController();
     const run = share.run(slow, { guard: guard(undefined, controller.signal), timeoutMs: 60_000 });
-    const ended = run.catch((error: unknown) => error);
-    await eventually(running);
+    const end = run.catch((error: unknown) => error);
+    await started();
     controller.abort(new Error('locks lost'));
-    expect(await ended).toMatchObject({ outcome: 'unknown' });
-    expect(running()).toBe(false);
+    expect(await end).toMatchObject({ outcome: 'unknown' });
+    expect(await isRunning()).toBe(false);
     await share.stop();
   });
 
@@ -119,10 +125,10 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
         args: { argv: slow, timeoutMs: 60_000, asRoot: false, secrets: [] },
         deadlineMs: null,
       });
-      await eventually(running);
+      await started();
       end(child);
-      await eventually(() => child.signalCode === 'SIGKILL');
-      await eventually(() => !running());
+      await eventually(() => child.signalCode === 'SIGKILL', patience);
+      await ended();
     }
   });
 
@@ -130,9 +136,9 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     // Nobody renews: that is all that the helper can see of a frozen main process.
     const { child, send } = await rawHelper(entry, dir);
     const args = { argv: slow, timeoutMs: 60_000, asRoot: false, secrets: [] };
-    send({ op: 'call', id: 1, verb: 'run', args, deadlineMs: clock.nowMs() + 1_000 });
-    await eventually(running);
-    await eventually(() => !running());
+    send({ op: 'call', id: 1, verb: 'run', args, deadlineMs: clock.nowMs() + startsWithinMs });
+    await started();
+    await ended();
     child.kill('SIGKILL');
   });
 
@@ -180,15 +186,4 @@ async function rawHelper(
     });
   });
   return { child, send: (message) => void child.stdin.write(`${JSON.stringify(message)}\n`) };
-}
-
-function processesOf(words: string): readonly string[] {
-  return readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      return readFileSync(`/proc/${name}/cmdline`, 'utf8').replaceAll('\0', ' ').includes(words);
-    } catch {
-      return false;
-    }
-  });
 }

@@ -14,6 +14,8 @@ export interface GuestImage {
 const root = join(import.meta.dirname, '../../..');
 /** As modprobe would load them: nothing in the guest asks for a module by itself. */
 const modules = ['virtio_pci', 'virtio_net', 'virtio-rng', 'nfsv4'];
+/** Of the tests, what is started in a guest. */
+const started = ['test/contract/coordinator/member-process.mjs', 'test/integration/drivers/process-list.mjs'];
 /** What our code and the tests start in a guest; busybox does for everything else. */
 const programs = ['qemu-img', 'qemu-io', 'setpriv', 'prlimit'];
 
@@ -32,7 +34,8 @@ export async function makeGuestImage(dir: string, kernelDir: string, dist: strin
   // The kernel unpacks one archive after the other.
   pack('/', initrd, [
     ...[...binaries, ...librariesOf(...binaries)],
-    ...[dist, join(dist, '../package.json'), inside, join(root, 'test/contract/coordinator/member-process.mjs')],
+    ...[dist, join(dist, '../package.json'), inside],
+    ...started.map((path) => join(root, path)),
     ...(await packages()),
   ]);
   const order = await modulesInOrder(kernelDir, version);

@@ -17,6 +17,8 @@ export interface Client {
   readonly calls: RpcProxy;
   /** For a driver on the host whose share helper is to work in this guest. */
   readonly helperEntry: string;
+  /** A program for the host's Node that runs in this guest what it is given. */
+  readonly runner: string;
 }
 
 export interface RigOptions {
@@ -32,13 +34,16 @@ export class Rig {
   readonly share: string;
   readonly server: TestServer;
   readonly clients: readonly Client[];
+  /** For drivers on the host whose share helpers are to work in each guest in turn, one after the other. */
+  readonly helperInTurn: string;
   readonly #dir: string;
 
-  private constructor(dir: string, share: string, server: TestServer, clients: readonly Client[]) {
-    this.#dir = dir;
-    this.share = share;
-    this.server = server;
-    this.clients = clients;
+  private constructor(parts: Pick<Rig, 'share' | 'server' | 'clients' | 'helperInTurn'> & { readonly dir: string }) {
+    this.#dir = parts.dir;
+    this.share = parts.share;
+    this.server = parts.server;
+    this.clients = parts.clients;
+    this.helperInTurn = parts.helperInTurn;
   }
 
   static async start({ image, dist, clients: names, version = '4.1' }: RigOptions): Promise<Rig> {
@@ -47,7 +52,9 @@ export class Rig {
     await mkdir(share);
     const server = await startNfsServer(share);
     const clients = await Promise.all(names.map((name) => startClient(name, { dir, image, dist, server })));
-    const rig = new Rig(dir, share, server, clients);
+    const ports = clients.map(({ guest }) => guest.agentPort);
+    const helperInTurn = await writeHelper(dir, 'turn', { dist, ports });
+    const rig = new Rig({ dir, share, server, clients, helperInTurn });
     await Promise.all(clients.map((client) => rig.mount(client, version)));
     return rig;
   }
@@ -78,13 +85,28 @@ async function startClient(
   const calls = await new RpcProxy(server.port).start();
   const proxy = await new TcpProxy({ port: calls.port }).start();
   const guest = await Guest.start(name, image, dir);
-  const helperEntry = join(dir, `helper-in-${name}.mjs`);
-  const helper = [process.execPath, '--max-semi-space-size=1', join(dist, 'src/share-helper-entry.js')];
-  const module = join(import.meta.dirname, 'helper-in-guest.mjs');
-  const code = [
-    `import { runInGuest } from ${JSON.stringify(module)};`,
-    `runInGuest(${guest.agentPort}, ${JSON.stringify(helper)});`,
-  ];
-  await writeFile(helperEntry, `${code.join('\n')}\n`);
-  return { guest, proxy, calls, helperEntry };
+  const { agentPort } = guest;
+  const helperEntry = await writeHelper(dir, name, { dist, ports: [agentPort] });
+  const runner = await writeProgram(dir, `run-in-${name}`, `runInGuest(${agentPort})`);
+  return { guest, proxy, calls, helperEntry, runner };
+}
+
+/** A file for drivers to start, in the place of the share helper's own. */
+function writeHelper(
+  dir: string,
+  name: string,
+  { dist, ports }: { dist: string; ports: readonly number[] },
+): Promise<string> {
+  const argv = [process.execPath, '--max-semi-space-size=1', join(dist, 'src/share-helper-entry.js')];
+  const turns = join(dir, `helpers-in-${name}`);
+  const given = [ports, turns, argv].map((argument) => JSON.stringify(argument)).join(', ');
+  return writeProgram(dir, `helper-in-${name}`, `runHelperInGuest(${given})`);
+}
+
+/** A program that makes one call of `in-guest.mjs`. */
+async function writeProgram(dir: string, name: string, call: string): Promise<string> {
+  const path = join(dir, `${name}.mjs`);
+  const module = JSON.stringify(join(import.meta.dirname, 'in-guest.mjs'));
+  await writeFile(path, `import * as inGuest from ${module};\nawait inGuest.${call};\n`);
+  return path;
 }
