@@ -62,6 +62,7 @@ connection = ${databaseUrl.replace(/^postgres(ql)?:/, 'postgresql+psycopg2:')}
 [coordination]
 backend_url = ${locksUrl}
 ${locksUrl.startsWith('file:') ? '' : `lock_ttl = ${times.lockTtl}\nsafety_margin = ${times.lockTtl / 4}\n`}max_reconnect_backoff = 1
+allow_memcached_in_cluster = true
 
 [health]
 port = ${healthPort}

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { oneOf, wholeNumber } from '../support/command-options.ts';
+import { lockServerNames } from '../support/lock-servers.ts';
 
 export const faultNames = [
   'kill',
@@ -13,7 +14,7 @@ export const faultNames = [
 ] as const;
 export type FaultName = (typeof faultNames)[number];
 
-export const lockServices = ['file', 'redis', 'zookeeper', 'etcd'] as const;
+export const lockServices = ['file', ...lockServerNames] as const;
 export type LockService = (typeof lockServices)[number];
 
 export interface ChaosOptions {

@@ -1,14 +1,7 @@
-import type { LockService } from './options.ts';
-import {
-  startEtcd,
-  startPostgres,
-  startRabbit,
-  startRedis,
-  startZookeeper,
-  type PostgresServer,
-  type RabbitServer,
-} from '../support/servers.ts';
+import { lockServers } from '../support/lock-servers.ts';
+import { startPostgres, startRabbit, type PostgresServer, type RabbitServer } from '../support/servers.ts';
 import type { TestServer } from '../support/test-server.ts';
+import type { LockService } from './options.ts';
 
 type LockServer = TestServer & { readonly url: string };
 
@@ -18,20 +11,16 @@ export interface Servers {
   readonly locks?: LockServer;
 }
 
-/** Each keeps what it has confirmed over a restart. */
-const lockServers: Readonly<Record<LockService, () => Promise<LockServer | undefined>>> = {
-  file: () => Promise.resolve(undefined),
-  redis: () => startRedis({ appendOnly: true }),
-  zookeeper: () => startZookeeper({ tickMs: 500 }),
-  etcd: async () => {
-    const server = await startEtcd();
-    return Object.assign(server, { url: `etcd3+http://127.0.0.1:${server.port}` });
-  },
-};
-
 export async function startServers({ locks }: { readonly locks: LockService }): Promise<Servers> {
-  const [postgres, rabbit, service] = await Promise.all([startPostgres(), startRabbit(), lockServers[locks]()]);
+  const [postgres, rabbit, service] = await Promise.all([startPostgres(), startRabbit(), startLocks(locks)]);
   return { postgres, rabbit, ...(service === undefined ? {} : { locks: service }) };
+}
+
+/** Undefined for locks in a folder. */
+async function startLocks(service: LockService): Promise<LockServer | undefined> {
+  if (service === 'file') return undefined;
+  const server = await lockServers[service].start();
+  return Object.assign(server, { url: lockServers[service].url(server.port) });
 }
 
 export async function stopServers(servers: Servers): Promise<void> {

@@ -1,13 +1,6 @@
 import { Redis } from 'ioredis';
+import { lockServers, type LockServer } from '../../support/lock-servers.ts';
 import { expectAnswer } from '../../support/redis-server.ts';
-import {
-  startEtcd,
-  startMariadb,
-  startMemcached,
-  startRedis,
-  startZookeeper,
-  type TestServer,
-} from '../../support/servers.ts';
 import { forgetZookeeperLocks } from './forget-zookeeper.ts';
 import type { StrikeKind } from './story.ts';
 
@@ -15,7 +8,7 @@ import type { StrikeKind } from './story.ts';
 export interface ServiceKind {
   readonly name: string;
   /** Undefined: locks in a folder. */
-  readonly start?: () => Promise<TestServer>;
+  readonly start?: LockServer['start'];
   /** `[coordination] backend_url` through this port, or with its files in this folder. */
   url(port: number, dir: string): string;
   readonly strikes: readonly StrikeKind[];
@@ -40,8 +33,7 @@ export const serviceKinds: readonly ServiceKind[] = [
   },
   {
     name: 'zookeeper',
-    start: () => startZookeeper({ tickMs: 500 }),
-    url: (port) => `zookeeper://127.0.0.1:${port}`,
+    ...lockServers.zookeeper,
     strikes: all,
     forgetsAtRestart: false,
     endsWithConnection: false,
@@ -49,8 +41,7 @@ export const serviceKinds: readonly ServiceKind[] = [
   },
   {
     name: 'etcd',
-    start: () => startEtcd(),
-    url: (port) => `etcd3+http://127.0.0.1:${port}`,
+    ...lockServers.etcd,
     strikes: all,
     forgetsAtRestart: false,
     endsWithConnection: false,
@@ -58,8 +49,7 @@ export const serviceKinds: readonly ServiceKind[] = [
   },
   {
     name: 'redis',
-    start: () => startRedis({ appendOnly: true }),
-    url: (port) => `redis://127.0.0.1:${port}`,
+    ...lockServers.redis,
     strikes: all,
     forgetsAtRestart: false,
     endsWithConnection: false,
@@ -67,16 +57,14 @@ export const serviceKinds: readonly ServiceKind[] = [
   },
   {
     name: 'mysql',
-    start: () => startMariadb(),
-    url: (port) => `mysql://root@127.0.0.1:${port}/mysql`,
+    ...lockServers.mysql,
     strikes: [...onProcesses, 'partition', 'stall', 'restart'],
     forgetsAtRestart: true,
     endsWithConnection: true,
   },
   {
     name: 'memcached',
-    start: () => startMemcached(),
-    url: (port) => `memcached://127.0.0.1:${port}`,
+    ...lockServers.memcached,
     strikes: all,
     forgetsAtRestart: true,
     endsWithConnection: false,

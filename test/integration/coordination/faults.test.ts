@@ -11,15 +11,9 @@ import {
   stopMember,
   type MemberOptions,
 } from '../../contract/coordinator/members.ts';
+import { lockServers, type LockServer, type LockServerName } from '../../support/lock-servers.ts';
 import { eventually } from '../../support/poll.ts';
-import {
-  startEtcd,
-  startMariadb,
-  startMemcached,
-  startRedis,
-  startZookeeper,
-  type TestServer,
-} from '../../support/servers.ts';
+import { startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
 
@@ -27,60 +21,22 @@ import { TcpProxy } from '../../support/tcp-proxy.ts';
 vi.setConfig({ testTimeout: 60_000 });
 
 /** A service behind a proxy that breaks its connections. */
-interface Service {
-  readonly name: string;
-  readonly ttlMs: number;
+interface Service extends LockServer {
+  readonly name: LockServerName;
   /** Whether a lock outlives the connection of its owner, and its server. */
   readonly outlives: boolean;
   /** Whether it is asked for all locks of an operation in one round trip. */
   readonly takesSeveral: boolean;
-  start(): Promise<TestServer>;
-  url(port: number): string;
 }
 
 const services: readonly Service[] = [
-  {
-    name: 'redis',
-    ttlMs: 3000,
-    outlives: true,
-    takesSeveral: true,
-    // Kept over a restart, so that a lock can outlive its server.
-    start: () => startRedis({ appendOnly: true }),
-    url: (port) => `redis://127.0.0.1:${port}?lock_timeout=3`,
-  },
-  {
-    name: 'zookeeper',
-    ttlMs: 3000,
-    outlives: true,
-    takesSeveral: true,
-    start: () => startZookeeper({ tickMs: 500 }),
-    url: (port) => `zookeeper://127.0.0.1:${port}?timeout=3`,
-  },
-  {
-    name: 'etcd',
-    ttlMs: 3000,
-    outlives: true,
-    takesSeveral: true,
-    start: () => startEtcd(),
-    url: (port) => `etcd3+http://127.0.0.1:${port}?lock_timeout=3`,
-  },
-  {
-    name: 'memcached',
-    ttlMs: 3000,
-    outlives: true,
-    takesSeveral: false,
-    start: () => startMemcached(),
-    url: (port) => `memcached://127.0.0.1:${port}`,
-  },
-  {
-    name: 'mysql',
-    ttlMs: 3000,
-    outlives: false,
-    takesSeveral: false,
-    start: () => startMariadb(),
-    url: (port) => `mysql://root@127.0.0.1:${port}/mysql`,
-  },
+  { name: 'redis', ...lockServers.redis, outlives: true, takesSeveral: true },
+  { name: 'zookeeper', ...lockServers.zookeeper, outlives: true, takesSeveral: true },
+  { name: 'etcd', ...lockServers.etcd, outlives: true, takesSeveral: true },
+  { name: 'memcached', ...lockServers.memcached, outlives: true, takesSeveral: false },
+  { name: 'mysql', ...lockServers.mysql, outlives: false, takesSeveral: false },
 ];
+const ttlMs = 3000;
 
 const forever = new AbortController().signal;
 const name = lockName('fault');
@@ -98,7 +54,7 @@ describe.each(services)('a lock on $name', (service) => {
   let server: TestServer;
   let proxy: TcpProxy;
 
-  const at = (port: number): MemberOptions => ({ url: service.url(port), lockTtlMs: service.ttlMs });
+  const at = (port: number): MemberOptions => ({ url: service.url(port), lockTtlMs: ttlMs });
 
   /** One member reaches the server through the proxy, the other directly. */
   const setUp = async (): Promise<{ near: Coordinator; far: Coordinator }> => {
@@ -127,7 +83,7 @@ describe.each(services)('a lock on $name', (service) => {
     const provenMs = lease.provableUntilMs;
     const { next, wonAtMs } = await waiting;
     expect(await lostAtMs).toBeLessThan(wonAtMs);
-    expect(await lostAtMs).toBeLessThanOrEqual(provenMs + service.ttlMs);
+    expect(await lostAtMs).toBeLessThanOrEqual(provenMs + ttlMs);
     expect(() => lease.assertHeld()).toThrow();
     expect(far.health().ok).toBe(false);
     await expect(lease.release()).resolves.toBe('lost');
