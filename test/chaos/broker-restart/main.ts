@@ -19,6 +19,9 @@ const known = {
   help: { type: 'boolean', default: false },
 } as const;
 
+/** What is promised. */
+const endsWithinMs = 120_000;
+
 try {
   const { values } = parseArgs({ args: process.argv.slice(2), options: known, strict: true });
   const count = wholeNumber('--requests', values.requests, { min: 20, max: 2_000 });
@@ -27,7 +30,7 @@ try {
   else {
     const locks = oneOf('--locks', values.locks, lockServices);
     const say = (line: string): void => console.log(line);
-    const wrong = await runBrokerRestart({ requests: count, locks, program: builtProgram(), say });
+    const wrong = await runBrokerRestart({ requests: count, locks, program: builtProgram(), endsWithinMs, say });
     for (const line of wrong) console.log(line);
     console.log(`${count} requests, ${wrong.length} differences`);
     if (wrong.length > 0) process.exitCode = 3;

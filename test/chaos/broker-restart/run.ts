@@ -18,8 +18,6 @@ import { startServers, stopServers, type Servers } from '../servers.ts';
 import { Site } from '../site.ts';
 import { tenRequests, type Sendable } from './requests.ts';
 
-/** From the restart on, until everything that can be known without a person is done. */
-const endsWithinMs = 120_000;
 const readyWithinMs = 90_000;
 const run = promisify(execFile);
 
@@ -29,6 +27,8 @@ export interface BrokerRestartOptions {
   readonly locks: LockService;
   /** What Node runs as a replica. */
   readonly program: string;
+  /** From the restart on, until everything that can be known without a person is done. */
+  readonly endsWithinMs: number;
   readonly say: (line: string) => void;
 }
 
@@ -75,7 +75,7 @@ export async function runBrokerRestart(options: BrokerRestartOptions): Promise<r
 }
 
 async function restartInTheMiddle(scene: Scene): Promise<readonly string[]> {
-  const { requests: count, servers, site, images, slots, pool, say } = scene;
+  const { requests: count, servers, site, images, slots, pool, endsWithinMs, say } = scene;
   const config = await site.driverConfig();
   const drive = await openDrive(config, { bypassApi: false, signal: new AbortController().signal });
   const caller = await openCaller(config, AbortSignal.timeout(30_000));
@@ -86,7 +86,7 @@ async function restartInTheMiddle(scene: Scene): Promise<readonly string[]> {
     const made = await Promise.all(Array.from({ length: count / 10 }, () => tenRequests(hands)));
     const [received, lost] = [made.slice(0, count / 20).flat(), made.slice(count / 20).flat()];
     const ends = (sent: readonly Sendable[]): Promise<readonly string[]> =>
-      Promise.all(sent.map((one) => endOf(watcher, one))).then((found) => found.flat());
+      Promise.all(sent.map((one) => endOf(watcher, one, endsWithinMs))).then((found) => found.flat());
     const { rows } = await pool.query<{ id: string }>('select coalesce(max(id), 0) as id from aa_journal');
     const before = rows[0]?.id;
     // Their steps on the share wait, so that the restart comes in the middle of them.
@@ -123,8 +123,12 @@ async function restartInTheMiddle(scene: Scene): Promise<readonly string[]> {
   }
 }
 
-async function endOf(watcher: RowWatcher, { what, table, id, goal }: Sendable): Promise<readonly string[]> {
-  const { kind, status } = await watcher.until(table, id, goal, endsWithinMs);
+async function endOf(
+  watcher: RowWatcher,
+  { what, table, id, goal }: Sendable,
+  withinMs: number,
+): Promise<readonly string[]> {
+  const { kind, status } = await watcher.until(table, id, goal, withinMs);
   return kind === 'reached' ? [] : [`${what} ${id} is ${status}: ${kind}`];
 }
 
