@@ -33,7 +33,14 @@ export class RabbitTransport implements Transport {
   readonly #listeners = new Set<RabbitListener>();
   readonly #managed: ManagedNames | undefined;
 
-  constructor(url: TransportUrl, options: RabbitOptions, log: Logger, tally: Tally) {
+  /** @param renewCopiesMs how often the queues of copies are declared once more */
+  constructor(
+    url: TransportUrl,
+    options: RabbitOptions,
+    log: Logger,
+    tally: Tally,
+    renewCopiesMs: number = RENEW_COPIES_MS,
+  ) {
     this.#options = withUrlOptions(options, url.options);
     checkRabbitOptions(this.#options);
     this.#log = log;
@@ -50,7 +57,7 @@ export class RabbitTransport implements Transport {
           [...this.#listeners].flatMap(({ queues }) => queues),
           signal,
         ),
-      pauseMs: () => RENEW_COPIES_MS,
+      pauseMs: () => renewCopiesMs,
       onError: (err) => log.warn({ err }, 'cannot renew the queues of copies'),
     });
   }
@@ -65,7 +72,7 @@ export class RabbitTransport implements Transport {
     this.#inward.start();
     this.#outward.start();
     this.#publisher.start();
-    this.#renewal.start(RENEW_COPIES_MS);
+    this.#renewal.start();
     await Promise.all([this.#inward.current(signal), this.#publisher.ready(signal)]);
   }
 

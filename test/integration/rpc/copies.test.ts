@@ -2,6 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { silentLogger, type Logger } from '../../../src/log/logger.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
+import { noTally } from '../../../src/kernel/tally.ts';
+import { RabbitTransport } from '../../../src/rpc/rabbit/rabbit-transport.ts';
+import { parseTransportUrl } from '../../../src/rpc/transport-url.ts';
 import { queueDepths } from '../../../src/rpc/rabbit/queue-depths.ts';
 import type { Delivery, Listener, Transport } from '../../../src/rpc/transport.ts';
 import { defaultRabbitOptions } from '../../contract/transport/rabbit-defaults.ts';
@@ -143,6 +146,23 @@ describe('a broker that refuses', () => {
     expect(transport.health()).toEqual({ ok: true });
     expect(await copiesIn(transport, copies)).toEqual([]);
   });
+});
+
+it('has its queue of copies made again that somebody deleted or that has expired', async () => {
+  const { url, admin, vhost } = await sharedRabbit();
+  const { name, copies } = names();
+  const where = parseTransportUrl(url.replace('amqp:', 'rabbit:'));
+  const transport = new RabbitTransport(where, options, silentLogger, noTally, 100);
+  opened.push(transport);
+  await transport.start(soon());
+  const deliveries: Delivery[] = [];
+  await listen(transport, { name, copies }, deliveries);
+  await admin.deleteQueue(vhost, copies);
+  await eventually(async () => {
+    await send(transport, name, 'again');
+    return (await copiesIn(transport, copies)).includes('again');
+  });
+  expect(deliveries.every(({ lost }) => !lost.aborted)).toBe(true);
 });
 
 it('shows nothing of a look that ended before its time, and ends when it is told to', async () => {
