@@ -5,6 +5,7 @@
 //   --out DIR      another folder than dist/
 //   --for-tests    also the modules that tests import built, whole and by their own names
 //   --bare         with the bench's custody that keeps nothing, for `npm run bench -- --against bare` alone
+//   --next         with one more migration, as a release to come may have it, for the test of a rolling upgrade alone
 // rolldown: Vite's own bundler, in the tree with the test runner already.
 import { rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -30,19 +31,24 @@ const { values } = parseArgs({
     out: { type: 'string', default: join(root, 'dist') },
     'for-tests': { type: 'boolean', default: false },
     bare: { type: 'boolean', default: false },
+    next: { type: 'boolean', default: false },
   },
 });
 const files = [...entries, ...(values['for-tests'] ? forTests : [])];
 const input = Object.fromEntries(files.map((file) => [basename(file, '.ts'), join(root, 'src', file)]));
 const isPackage = (id) => /^[^./]/.test(id) && !bundled.some((name) => id === name || id.startsWith(`${name}/`));
 
-const bare = {
-  name: 'bare',
-  resolveId: (source) => (source.endsWith('/custody-of.ts') ? join(root, 'bench/bare/custody-of.ts') : null),
-};
+/** Another file in place of one of ours, which may import what it replaces. */
+const replace = (end, file) => ({
+  name: `replace ${end}`,
+  resolveId: (source, importer) => (source.endsWith(end) && importer !== join(root, file) ? join(root, file) : null),
+});
 
 rmSync(values.out, { recursive: true, force: true });
-const plugins = values.bare ? [bare] : [];
+const plugins = [
+  ...(values.bare ? [replace('/custody-of.ts', 'bench/bare/custody-of.ts')] : []),
+  ...(values.next ? [replace('/migrations/index.ts', 'test/chaos/next-release/migrations.ts')] : []),
+];
 const bundle = await rolldown({ cwd: root, input, plugins, platform: 'node', external: isPackage, logLevel: 'warn' });
 const names = { entryFileNames: '[name].js', chunkFileNames: 'part-[name]-[hash].js' };
 await bundle.write({ dir: join(values.out, 'src'), format: 'esm', sourcemap: true, ...names });

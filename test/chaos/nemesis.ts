@@ -129,10 +129,9 @@ export async function haunt(
   lab: Lab,
   names: readonly FaultName[],
   random: Random,
-  history: History,
+  note: (what: string) => void,
   signal: AbortSignal,
 ): Promise<void> {
-  const note = (what: string): void => history.add('fault', what);
   while (!signal.aborted) {
     await sleep(random.between(300, 2_500));
     const fault = faults[random.pick(names) ?? 'kill'];

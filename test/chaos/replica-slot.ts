@@ -27,6 +27,8 @@ export class ReplicaSlot {
   freezes = 0;
   /** Set while a fault does with the process what it likes; nobody else tends it then. */
   heldBy: string | undefined;
+  /** What Node runs as the next process. */
+  program: string;
   readonly #options: SlotOptions;
   #process: ReplicaProcess | undefined;
   #stopped: readonly number[] = [];
@@ -34,6 +36,7 @@ export class ReplicaSlot {
   constructor(options: SlotOptions) {
     this.name = options.name;
     this.links = options.links;
+    this.program = options.program;
     this.#options = options;
   }
 
@@ -53,7 +56,8 @@ export class ReplicaSlot {
   async start(failpoint?: string): Promise<void> {
     const { traceDir, links: _links, ...options } = this.#options;
     const armed = failpoint === undefined ? {} : { [failpointVariable]: failpoint };
-    this.#process = await startReplica({ ...options, environment: { [traceVariable]: traceDir, ...armed } });
+    const environment = { [traceVariable]: traceDir, ...armed };
+    this.#process = await startReplica({ ...options, program: this.program, environment });
     void this.#process.exited.then((end) => {
       if (end === 'SIGKILL') this.kills += 1;
     });

@@ -41,17 +41,19 @@ export interface ChaosRun {
   /** What Node runs as a replica. */
   readonly program: string;
   readonly say: (line: string) => void;
+  /** What happens to the replicas in each phase, until `signal` aborts at least; by default faults chosen by chance. */
+  readonly disturb?: (lab: Lab, note: (what: string) => void, signal: AbortSignal) => Promise<void>;
 }
 
 /** Runs phases of traffic and faults, each with a judgement at its end; ends early where something is wrong. */
-export async function runChaos(options: ChaosOptions, { program, say }: ChaosRun): Promise<ChaosReport> {
+export async function runChaos(options: ChaosOptions, run: ChaosRun): Promise<ChaosReport> {
   const dir = await makeTempDir('cinder-volume-aa-chaos-');
   const random = new Random(options.seed);
   const history = new History(dir);
-  say(`the laboratory starts in ${dir}`);
-  const lab = await Lab.start(options, dir, program, random.fork());
+  run.say(`the laboratory starts in ${dir}`);
+  const lab = await Lab.start(options, dir, run.program, random.fork());
   try {
-    const report = await phases(options, lab, random, history, say);
+    const report = await phases(options, lab, random, history, run);
     if (report.differences.length === 0 && !options.keep) await removeDir(dir);
     return report;
   } finally {
@@ -64,7 +66,7 @@ async function phases(
   lab: Lab,
   random: Random,
   history: History,
-  say: (line: string) => void,
+  { say, disturb }: ChaosRun,
 ): Promise<ChaosReport> {
   const drive = await openDrive(lab.config, { bypassApi: false, signal: new AbortController().signal });
   const caller = await openCaller(lab.config, AbortSignal.timeout(30_000));
@@ -84,6 +86,8 @@ async function phases(
   const tending = tendingOf(options.faults, random.fork(), history);
   lab.tend(tending);
   const faultRandom = random.fork();
+  const note = (what: string): void => history.add('fault', what);
+  const strike = disturb ?? ((_, __, signal) => haunt(lab, options.faults, faultRandom, note, signal));
   try {
     for (let done = 0; done < options.seconds && wrong.length === 0; done += options.phaseSeconds) {
       history.add('phase', `traffic from second ${done}`);
@@ -91,7 +95,7 @@ async function phases(
       const signal = AbortSignal.timeout(options.phaseSeconds * 1000);
       const ended = Promise.all([
         users.run(options.users, signal),
-        haunt(lab, options.faults, faultRandom, history, signal).then(() => (tending.calm = true)),
+        strike(lab, note, signal).then(() => (tending.calm = true)),
       ]);
       await ended;
       await lab.heal();
