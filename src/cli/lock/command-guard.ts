@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { boundProgram } from '../../kernel/bound-program.ts';
 import type { Clock } from '../../kernel/clock.ts';
 
 /** What the guard is started with. */
@@ -46,8 +47,9 @@ export class CommandGuard {
     this.#killAfterMs = start.killAfterMs;
     this.#proven = start.proven;
     this.#tell = tell;
-    // setpriv: with the guard the command dies, too. Its exit codes for what cannot be run are those of a shell.
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...start.argv], { stdio: 'inherit', detached: true });
+    // With the guard the command dies, too. The exit codes for what cannot be run are those of a shell.
+    const [program, ...rest] = boundProgram(start.argv);
+    this.#child = spawn(program, rest, { stdio: 'inherit', detached: true });
     this.#child.once('error', () => this.#end(127, null));
     this.#child.once('exit', (code, signal) => this.#end(code, signal));
     this.#watch();

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
+import { boundProgram } from '../../kernel/bound-program.ts';
 import { memoryFile } from '../../native/memory-file.ts';
 import { CallError, type CallGuard } from './call-guard.ts';
 import type { ShareVerbs } from './share-protocol.ts';
@@ -46,10 +47,10 @@ function start([program, ...rest]: readonly [string, ...string[]], secrets: read
   }
 }
 
-/** `setpriv` asks the kernel to kill the program with us; sudo's own process cannot be killed, its child then is. */
+/** sudo's own process cannot be killed; its child then ends with it. */
 function supervised(argv: readonly [string, ...string[]], asRoot: boolean): readonly [string, ...string[]] {
-  const bound = ['setpriv', '--pdeathsig', 'KILL', '--', ...argv] as const;
-  return asRoot && process.getuid?.() !== 0 ? ['sudo', '-n', ...bound] : bound;
+  if (!asRoot || process.getuid?.() === 0) return boundProgram(argv);
+  return ['sudo', '-n', 'setpriv', '--pdeathsig', 'KILL', '--', ...argv];
 }
 
 function ended(child: ChildProcess): Promise<ShareVerbs['run']['result']> {
