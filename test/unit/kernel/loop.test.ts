@@ -10,21 +10,23 @@ const noError = (error: unknown): never => {
   throw error;
 };
 
-test('a loop turns at once, and again when its pause is cut short', async () => {
+/** One that turns when it is woken. */
+function counting(): { readonly loop: Loop; readonly turns: () => number } {
   let turns = 0;
-  const loop = new Loop({
-    turn: async () => {
-      turns += 1;
-    },
-    pauseMs: () => 60_000,
-    onError: noError,
-  });
+  const turn = async (): Promise<void> => {
+    turns += 1;
+  };
+  return { loop: new Loop({ turn, pauseMs: () => 60_000, onError: noError }), turns: () => turns };
+}
+
+test('a loop turns at once, and again when its pause is cut short', async () => {
+  const { loop, turns } = counting();
   loop.start();
-  await eventually(() => turns === 1);
+  await eventually(() => turns() === 1);
   loop.wake();
-  await eventually(() => turns === 2);
+  await eventually(() => turns() === 2);
   await loop.stop();
-  expect(turns).toBe(2);
+  expect(turns()).toBe(2);
 });
 
 test('a turn that throws is reported, and the loop goes on', async () => {
@@ -72,17 +74,10 @@ test('a turn that does not end is left behind when the stop is forced', async ()
 test('pauses leave nothing behind: a service has many loops and runs for years', async () => {
   setFlagsFromString('--expose-gc');
   const collect = runInNewContext('gc') as () => void;
-  let turns = 0;
-  const loop = new Loop({
-    turn: async () => {
-      turns += 1;
-    },
-    pauseMs: () => 60_000,
-    onError: noError,
-  });
+  const { loop, turns } = counting();
   const turnTimes = async (times: number): Promise<number> => {
-    const until = turns + times;
-    while (turns < until) {
+    const until = turns() + times;
+    while (turns() < until) {
       loop.wake();
       await turnOfTheLoop();
     }
