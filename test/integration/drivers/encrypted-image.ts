@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { messageOf } from '../../../src/kernel/errors.ts';
 
 /** An encrypted file as its guest opens it, below it what it stands on: with a passphrase and nothing else of ours. */
 export interface EncryptedImage {
@@ -31,8 +32,20 @@ export function makeLuks(image: EncryptedImage, bytes: number): void {
   writeFileSync(zeros, '');
   truncateSync(zeros, bytes);
   const to = ['-f', 'raw', '-O', 'luks', '-o', 'key-secret=k,iter-time=10', zeros, image.path];
-  withSecret(image, (secret) => execFileSync('qemu-img', ['convert', ...secret, ...to]));
+  withSecret(image, (secret) => untilMeasured(() => execFileSync('qemu-img', ['convert', ...secret, ...to])));
   rmSync(zeros);
+}
+
+/** As the driver does it (`QemuImg`): where no processor time was accounted yet, qemu-img gives up, and measures anew. */
+function untilMeasured(make: () => void): void {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      make();
+      return;
+    } catch (error) {
+      if (tries >= 50 || !messageOf(error).includes('Unable to get accurate CPU usage')) throw error;
+    }
+  }
 }
 
 /** Pulls all that is below into it, as a hypervisor does where the snapshot at the top is removed. */
