@@ -28,9 +28,9 @@ export interface LostEntry {
 
 /** The request as a journal entry, made again from the row. */
 export function lostEntry({ type, status, method }: LostRequest, entry: LostEntry): NewEntry {
-  const { backend, row, context, origin, seen } = entry;
+  const { backend, row, context, origin } = entry;
   return {
-    uniqueId: entryId([origin, backend, type, row.id, status, seen]),
+    uniqueId: entryId({ type, status }, entry),
     method,
     version: '3.0',
     backend,
@@ -42,6 +42,8 @@ export function lostEntry({ type, status, method }: LostRequest, entry: LostEntr
   };
 }
 
+const creation = { type: 'Volume', status: 'creating' } as const;
+
 /** As a copy has it: the same entry as of all others who see the row so, whatever message they found. */
 export function copiedCreation(found: {
   readonly backend: string;
@@ -50,7 +52,7 @@ export function copiedCreation(found: {
 }): NewEntry {
   const { backend, row, request } = found;
   return {
-    uniqueId: entryId(['reconcile', backend, 'Volume', row.id, 'creating', seenOf(row)]),
+    uniqueId: entryId(creation, { backend, row, origin: 'reconcile', seen: seenOf(row) }),
     method: request.method,
     version: request.version,
     backend,
@@ -66,8 +68,12 @@ export function seenOf({ updated_at, created_at }: Volume | Snapshot): string {
   return updated_at ?? created_at ?? '';
 }
 
-/** Of the form of oslo's own ids. */
-function entryId(parts: readonly string[]): string {
+/** Of the form of oslo's own ids; the same, whether the request was made again from the row or found in a copy. */
+function entryId(
+  { type, status }: Pick<LostRequest, 'type' | 'status'>,
+  { origin, backend, row, seen }: Pick<LostEntry, 'origin' | 'backend' | 'row' | 'seen'>,
+): string {
+  const parts = [origin, backend, type, row.id, status, seen];
   return createHash('sha256').update(parts.join('\n')).digest('hex').slice(0, 32);
 }
 
