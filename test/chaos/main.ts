@@ -1,7 +1,7 @@
 import { messageOf } from '../../src/kernel/errors.ts';
 import { eventLine } from './history.ts';
 import { parseOptions, replayCommand, usage, type ChaosOptions } from './options.ts';
-import { builtProgram, runChaos, type ChaosReport } from './run.ts';
+import { builtProgram, eventsOf, runChaos, type ChaosReport } from './run.ts';
 
 const mostEvents = 200;
 
@@ -14,9 +14,9 @@ function summary(report: ChaosReport): string {
   ].join('\n');
 }
 
-function tellWrong({ differences, history, dir }: ChaosReport, options: ChaosOptions): void {
-  const ids = differences.flatMap(({ subject }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(subject) ?? []);
-  const events = history.concerning(ids).slice(-mostEvents);
+function tellWrong(report: ChaosReport, options: ChaosOptions): void {
+  const { differences, history, dir } = report;
+  const events = eventsOf(report).slice(-mostEvents);
   console.log(`\nwhat concerns it, and the faults meanwhile:\n${events.map(eventLine).join('\n')}\n`);
   for (const { kind, subject, problem } of differences) console.log(`${kind}: ${subject} ${problem}`);
   console.log(`\neverything: ${history.file}; logs, steps (trace), rows and share beside it in ${dir}`);

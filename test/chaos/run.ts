@@ -7,7 +7,7 @@ import type { Difference } from '../../src/check/verify.ts';
 import { makeTempDir, removeDir } from '../support/temp-dir.ts';
 import { backend } from './configuration.ts';
 import { Guest } from './guest.ts';
-import { History } from './history.ts';
+import { History, type HistoryEvent } from './history.ts';
 import { judge } from './judge.ts';
 import { Known } from './known.ts';
 import { Lab } from './lab.ts';
@@ -35,6 +35,11 @@ export interface ChaosReport {
   readonly takenOver: number;
   /** Milliseconds from sending to the end that the row shows: median, 99th percentile, most. */
   readonly tookMs: { readonly median: number; readonly p99: number; readonly most: number };
+}
+
+/** What happened to the resources that differ, and the faults meanwhile, in order. */
+export function eventsOf({ differences, history }: ChaosReport): readonly HistoryEvent[] {
+  return history.concerning(differences.flatMap(({ subject }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(subject) ?? []));
 }
 
 export interface ChaosRun {

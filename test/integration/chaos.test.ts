@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { eventLine } from '../chaos/history.ts';
 import { replayCommand, type ChaosOptions } from '../chaos/options.ts';
-import { runChaos } from '../chaos/run.ts';
+import { eventsOf, runChaos } from '../chaos/run.ts';
 import { buildOnce } from '../support/shared-servers.ts';
 
 /*
@@ -24,14 +24,10 @@ describe('replicas that are killed and frozen under load', () => {
     };
     const said: string[] = [];
     const report = await runChaos(options, { program, say: (line) => said.push(line) });
-    const events = report.differences.length === 0 ? [] : report.history.concerning(idsOf(report.differences));
+    const events = report.differences.length === 0 ? [] : eventsOf(report);
     const told = [...said, ...events.slice(-100).map(eventLine), report.dir, replayCommand(options)].join('\n');
     expect(report.differences, told).toEqual([]);
     expect(report.requests, told).toBeGreaterThan(20);
     expect(report.kills + report.freezes, told).toBeGreaterThan(4);
   });
 });
-
-function idsOf(differences: readonly { readonly subject: string }[]): readonly string[] {
-  return differences.flatMap(({ subject }) => /[0-9a-f]{8}-[0-9a-f-]{27}/.exec(subject) ?? []);
-}

@@ -5,7 +5,7 @@ import { nextMigration } from '../chaos/next-release/migrations.ts';
 import { eventLine } from '../chaos/history.ts';
 import type { ChaosOptions } from '../chaos/options.ts';
 import type { ReplicaSlot } from '../chaos/replica-slot.ts';
-import { runChaos, type ChaosRun } from '../chaos/run.ts';
+import { eventsOf, runChaos, type ChaosRun } from '../chaos/run.ts';
 import { buildNextRelease, nextVersion, type Build } from '../support/build.ts';
 import { buildOnce } from '../support/shared-servers.ts';
 
@@ -50,11 +50,7 @@ it('fails no request while replicas are replaced by the next release, and by thi
   };
   const report = await runChaos(options, { program, say: (line) => said.push(line), disturb });
   const wrong = report.differences.map(({ kind, subject, problem }) => `${kind}: ${subject} ${problem}`);
-  const told = [
-    ...said,
-    report.dir,
-    ...(wrong.length === 0 ? [] : report.history.concerning([]).slice(-200).map(eventLine)),
-  ];
+  const told = [...said, report.dir, ...(wrong.length === 0 ? [] : eventsOf(report).slice(-200).map(eventLine))];
   expect(wrong, told.join('\n')).toEqual([]);
   // Nobody had to be killed because it did not stop.
   expect(report.kills, told.join('\n')).toBe(0);
