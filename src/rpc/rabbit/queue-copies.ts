@@ -56,7 +56,7 @@ export class QueueCopies {
     try {
       await onChannel(this.#given.outward, signal, (channel) => this.#readAll(channel, queue, onCopy));
     } catch (error) {
-      if (codeOf(error) !== 404) throw error;
+      if (!isMissing(error)) throw error;
     }
   }
 
@@ -139,6 +139,11 @@ async function onChannel(
 
 function isCopied(queue: QueueSpec): queue is Copied {
   return queue.kind === 'topic' && queue.copies !== undefined;
+}
+
+/** Not: it is there, and the node that has it is down, which is a 404 as well (rabbit_amqqueue.erl, `not_found_or_absent`). */
+function isMissing(error: unknown): boolean {
+  return codeOf(error) === 404 && messageOf(error).includes('no queue');
 }
 
 function codeOf(error: unknown): unknown {

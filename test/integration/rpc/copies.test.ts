@@ -75,6 +75,9 @@ describe('a broker that is killed', () => {
     const { name, copies } = names();
     const transport = await connect(url);
     const first = await listen(transport, { name, copies });
+    // Killed within seconds of a queue's making, RabbitMQ 3.10 may not know a durable one again.
+    await rabbit.restart();
+    await eventually(() => first.health().ok, { timeoutMs: 30_000 });
     await first.close();
     for (const body of ['1', '2', '3']) await send(transport, name, body);
     await rabbit.kill();
