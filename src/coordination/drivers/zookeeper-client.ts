@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import zookeeper from 'node-zookeeper-client';
 import type { HostPort } from '../backend-spec.ts';
 
@@ -6,7 +7,7 @@ export type ZkClient = zookeeper.Client;
 /** The parts of node-zookeeper-client's connection manager that this file must reach to close its gaps. */
 interface Manager {
   servers: readonly HostPort[];
-  socket?: { destroy(): void };
+  socket?: Pick<Socket, 'destroy' | 'cork' | 'uncork'>;
   pendingBuffer: Buffer | null;
   packetQueue: { shift(): { callback?: (error: Error) => void } | undefined };
   updateTimeout(sessionTimeoutMs: number): void;
@@ -57,6 +58,7 @@ export class GovernedClient {
   readonly #attemptMs: number;
   #attempt: NodeJS.Timeout | undefined;
   #attempts = 0;
+  #gathering: Manager['socket'];
   #ended = false;
 
   /** @param options.pauseMs the wait before each further round over the servers */
@@ -91,6 +93,18 @@ export class GovernedClient {
 
   connect(): void {
     this.client.connect();
+  }
+
+  /** What is called in one breath is sent in one packet. */
+  gather(): void {
+    const { socket } = this.#manager;
+    if (socket === undefined || socket === this.#gathering) return;
+    this.#gathering = socket;
+    socket.cork();
+    process.nextTick(() => {
+      this.#gathering = undefined;
+      socket.uncork();
+    });
   }
 
   /** Gives up the present connection; the library makes another one for the same session. */

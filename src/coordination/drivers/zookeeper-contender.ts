@@ -1,13 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import zookeeper from 'node-zookeeper-client';
-import { childAbort, delay, never, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { childAbort, never, raceAbort, withTimeout } from '../../kernel/abort.ts';
 import { Custody, type HeldLock, type ReleaseResult } from '../lock-backend.ts';
 import type { ProofCell } from '../proof-cell.ts';
 import { isZkError } from './zookeeper-client.ts';
+import { Predecessors } from './zookeeper-predecessors.ts';
 import type { ZookeeperSession } from './zookeeper-session.ts';
 
-/** A wait looks again by itself this often: a notice that never came then costs seconds, not for ever. */
-const lookAgainMs = 10_000;
+/** So many of those just before ours are watched. A node's end wakes as many as watch it. */
+const near = 2;
 
 /** A removal that finds no connection waits this long for one before it goes on in the background. */
 const removeWithinMs = 3000;
@@ -25,8 +26,8 @@ export function contenders(children: readonly string[]): Queue {
 }
 
 /**
- * One attempt at one lock in one session: a node of our own, `<uuid hex>__lock__<sequence>`, the watch on the node
- * just before it, and the custody once it is the first. The uuid finds the node again when the answer to its creation
+ * One attempt at one lock in one session: a node of our own, `<uuid hex>__lock__<sequence>`, the watches on the
+ * nodes just before it, and the custody once it is the first. The uuid finds the node again when the answer to its creation
  * was lost, so that no nameless node stays and blocks the lock.
  */
 export class Contender implements HeldLock {
@@ -35,6 +36,7 @@ export class Contender implements HeldLock {
   readonly #memberId: string;
   readonly #access: zookeeper.ACL[];
   readonly #onReleased: () => void;
+  readonly #before: Predecessors;
   readonly #prefix = randomUUID().replaceAll('-', '');
   readonly #custody = new Custody();
   #node: string | undefined;
@@ -52,6 +54,7 @@ export class Contender implements HeldLock {
   }) {
     this.#session = options.session;
     this.#folder = options.folder;
+    this.#before = new Predecessors(options.session, options.folder);
     this.#memberId = options.memberId;
     this.#access = options.access;
     this.#onReleased = options.onReleased;
@@ -117,13 +120,13 @@ export class Contender implements HeldLock {
       // The lock's folder was made just now.
       if (place === -1) return false;
       this.#node = queue[place]?.node;
-      // From further back the one before the predecessor is waited for: once it is gone the second look is made while
-      // the predecessor still holds the lock, and the lock is ours with the very notice that it is given back.
-      const before = queue[Math.max(0, place - 2)];
-      if (place === 0 || before === undefined) return true;
-      const seen = await this.#watch(before.node, signal);
-      // Nobody can come before us any more: sequences only grow. Further back, those before it may still be there.
-      return seen === 'gone' && place === 1;
+      if (place === 0) return true;
+      const before = queue.slice(Math.max(0, place - near), place).map(({ node }) => node);
+      this.#before.watch(before);
+      const seen = await this.#before.gone(place > near ? before.slice(0, 1) : before, signal);
+      // Nobody can come before us any more: sequences only grow. So the lock is ours with the very notice that it is
+      // given back. Further back, those before it may still be there.
+      return seen === 'gone' && place <= near;
     } catch (error) {
       // The connection broke: whatever was asked is looked up again on the next one.
       if (isZkError(error, 'CONNECTION_LOSS')) return false;
@@ -183,27 +186,6 @@ export class Contender implements HeldLock {
     } catch (error) {
       if (!isZkError(error, 'NO_NODE')) throw error;
       await this.#session.call('make a lock', (client, done) => client.mkdirp(this.#folder, this.#access, done));
-    }
-  }
-
-  /** Until the node is gone, or there is another reason to look: a new connection, time that has passed. */
-  async #watch(node: string, signal: AbortSignal): Promise<'gone' | 'look'> {
-    let stop = (): void => undefined;
-    const news = new Promise<'gone' | 'look'>((resolve) => {
-      stop = this.#session.onConnection(() => resolve('look'));
-      const onEvent = (event: zookeeper.Event): void =>
-        resolve(event.type === zookeeper.Event.NODE_DELETED ? 'gone' : 'look');
-      this.#session
-        .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, onEvent, done))
-        .catch((error: unknown) => resolve(isZkError(error, 'NO_NODE') ? 'gone' : 'look'));
-    });
-    const nap = new AbortController();
-    const elapsed = delay(lookAgainMs, nap.signal).then(() => 'look' as const);
-    try {
-      return await raceAbort(Promise.race([news, elapsed]), signal);
-    } finally {
-      nap.abort();
-      stop();
     }
   }
 

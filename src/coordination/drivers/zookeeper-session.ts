@@ -34,6 +34,7 @@ export class ZookeeperSession {
   #confirmedMs: number;
   #provenMs = -Infinity;
   #sessionMs: number;
+  #connectionNumber = 0;
 
   constructor(spec: ZookeeperSpec, deps: RemoteBackendDeps) {
     this.#deps = deps;
@@ -60,6 +61,11 @@ export class ZookeeperSession {
 
   get connected(): boolean {
     return this.#governed.connected;
+  }
+
+  /** Grows with each connection of the session: what was asked on an earlier one may not be answered. */
+  get connectionNumber(): number {
+    return this.#connectionNumber;
   }
 
   /** Until when the server cannot have expired the session. */
@@ -116,6 +122,7 @@ export class ZookeeperSession {
     if (this.ended.aborted) throw new ZkError('SESSION_EXPIRED', `ZooKeeper, ${what}: the session has ended`);
     if (!this.connected) throw new ZkError('CONNECTION_LOSS', `ZooKeeper, ${what}: not connected`);
     const answer = new Promise<T>((resolve, reject) => {
+      this.#governed.gather();
       start(this.#governed.client, (error, result) => {
         if (error === null || error === undefined) resolve(result);
         else reject(toZkError(what, error));
@@ -157,6 +164,7 @@ export class ZookeeperSession {
 
   #onConnected(): void {
     this.#sessionMs = this.#governed.client.getSessionTimeout();
+    this.#connectionNumber += 1;
     this.#backoff.reset();
     this.#beat.wake();
     for (const listener of [...this.#connections]) listener();

@@ -1,0 +1,70 @@
+import zookeeper from 'node-zookeeper-client';
+import { delay, raceAbort } from '../../kernel/abort.ts';
+import { isZkError } from './zookeeper-client.ts';
+import type { ZookeeperSession } from './zookeeper-session.ts';
+
+/** A wait ends by itself after this long: a notice that never came then costs seconds, not for ever. */
+const lookAgainMs = 10_000;
+
+/** `look`: the queue has to be read again. */
+type Seen = 'gone' | 'look';
+
+/**
+ * Watches on nodes before ours in a lock's queue. Each is set once and serves all waits of its connection, so that who
+ * comes nearer need not ask again.
+ */
+export class Predecessors {
+  readonly #session: ZookeeperSession;
+  readonly #folder: string;
+  /** Those that are there still, as far as this connection has told. */
+  readonly #watched = new Set<string>();
+  #connectionNumber = 0;
+  #tell: (seen: Seen, node: string) => void = () => undefined;
+
+  constructor(session: ZookeeperSession, folder: string) {
+    this.#session = session;
+    this.#folder = folder;
+  }
+
+  watch(nodes: readonly string[]): void {
+    const { connectionNumber } = this.#session;
+    if (connectionNumber !== this.#connectionNumber) this.#watched.clear();
+    this.#connectionNumber = connectionNumber;
+    for (const node of nodes) if (!this.#watched.has(node)) this.#watch(node);
+  }
+
+  /** Until none of these nodes is there any more, or there is a reason to look: a new connection, time that has passed. */
+  async gone(nodes: readonly string[], signal: AbortSignal): Promise<Seen> {
+    const left = new Set(nodes);
+    let stop = (): void => undefined;
+    const news = new Promise<Seen>((resolve) => {
+      stop = this.#session.onConnection(() => resolve('look'));
+      this.#tell = (seen, node) => {
+        left.delete(node);
+        if (seen === 'look' || left.size === 0) resolve(seen);
+      };
+      this.watch(nodes);
+    });
+    const nap = new AbortController();
+    const elapsed = delay(lookAgainMs, nap.signal).then((): Seen => 'look');
+    try {
+      return await raceAbort(Promise.race([news, elapsed]), signal);
+    } finally {
+      nap.abort();
+      stop();
+    }
+  }
+
+  #watch(node: string): void {
+    this.#watched.add(node);
+    const tell = (seen: Seen): void => {
+      this.#watched.delete(node);
+      this.#tell(seen, node);
+    };
+    const onEvent = (event: zookeeper.Event): void =>
+      tell(event.type === zookeeper.Event.NODE_DELETED ? 'gone' : 'look');
+    this.#session
+      .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, onEvent, done))
+      .catch((error: unknown) => tell(isZkError(error, 'NO_NODE') ? 'gone' : 'look'));
+  }
+}
