@@ -2,7 +2,8 @@ import { table } from '../../src/cli/table.ts';
 import { runMembers, type Side } from './members.ts';
 import type { LockService } from './services.ts';
 import { measureUncontended, type Uncontended } from './uncontended.ts';
-import { summaryOf, type TurnsSummary } from './turns.ts';
+import type { Turn } from './member-task.ts';
+import { oneAfterTheOther, summaryOf, type TurnsSummary } from './turns.ts';
 
 const members = 4;
 const holdMs = 1;
@@ -27,11 +28,17 @@ export async function measureHandOver(
   const handOvers: HandOver[] = [];
   const uncontended: HandOverReport['uncontended'][number][] = [];
   for (const service of services) {
-    for (const side of sides) {
+    const runs = new Map<Side, (readonly (readonly Turn[])[])[]>(sides.map((side) => [side, []]));
+    // There and back, so that neither has the service at its coldest alone.
+    for (const side of [...sides, ...sides.toReversed()]) {
       console.error(`hand-over on ${service.name}, ${side} …`);
-      const task = { kind: 'turns', url: service.url, lock: `${side}-turns`, seconds, holdMs, counter: null } as const;
+      const half = { seconds: seconds / 2, holdMs, counter: null };
+      const task = { kind: 'turns', url: service.url, lock: `${side}-turns`, ...half } as const;
       const results = await runMembers(Array.from({ length: members }, () => ({ side, task })));
-      handOvers.push({ service: service.name, side, turns: summaryOf(results.map(({ turns }) => turns)) });
+      runs.get(side)?.push(results.map(({ turns }) => turns));
+    }
+    for (const [side, ofSide] of runs) {
+      handOvers.push({ service: service.name, side, turns: summaryOf(oneAfterTheOther(ofSide)) });
     }
     uncontended.push({ service: service.name, ...(await measureUncontended(service)) });
   }

@@ -48,6 +48,20 @@ export function summaryOf(members: readonly (readonly Turn[])[]): TurnsSummary {
   };
 }
 
+/** Several runs of the same members as one: each follows when the one before it has ended. */
+export function oneAfterTheOther(runs: readonly (readonly (readonly Turn[])[])[]): readonly (readonly Turn[])[] {
+  let endNs = 0;
+  const moved = runs.map((members) => {
+    const shift = endNs - Math.min(...members.flat().map(([asked]) => asked));
+    const after = members.map((turns) =>
+      turns.map(([asked, had, ended, gone]): Turn => [asked + shift, had + shift, ended + shift, gone + shift]),
+    );
+    endNs = Math.max(...after.flat().map(([, , , gone]) => gone));
+    return after;
+  });
+  return (moved[0] ?? []).map((_, member) => moved.flatMap((members) => members[member] ?? []));
+}
+
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const at = (share: number): number => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;

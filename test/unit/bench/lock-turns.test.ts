@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Turn } from '../../../bench/locks/member-task.ts';
-import { spreadOf, summaryOf } from '../../../bench/locks/turns.ts';
+import { oneAfterTheOther, spreadOf, summaryOf } from '../../../bench/locks/turns.ts';
 
 const ms = (asked: number, had: number, done: number, gone: number): Turn => [
   asked * 1e6,
@@ -22,6 +22,17 @@ describe('the turns of members at one lock', () => {
     const greedy = [ms(0, 0, 1, 1), ms(1, 1, 2, 2), ms(2, 2, 3, 3)];
     const patient = [ms(0.5, 4, 5, 5)];
     expect(summaryOf([greedy, patient]).mostOvertaken).toBe(2);
+  });
+
+  it('are one row over several runs, whenever these were', () => {
+    const first = [[ms(100, 101, 102, 103)], [ms(100, 104, 105, 106)]];
+    const second = [[ms(700, 701, 702, 703)], [ms(701, 704, 705, 706)]];
+    const rows = oneAfterTheOther([first, second]);
+    expect(rows).toEqual([
+      [ms(0, 1, 2, 3), ms(6, 7, 8, 9)],
+      [ms(0, 4, 5, 6), ms(7, 10, 11, 12)],
+    ]);
+    expect(summaryOf(rows)).toMatchObject({ acquisitions: 4, handOvers: 3, seconds: 0.012, mostOvertaken: 0 });
   });
 
   it('are spread by rank', () => {
