@@ -143,14 +143,17 @@ export class MemcachedBackend implements LockBackend {
 
   /** Gives our key another time to live; false if it is gone or somebody else's. */
   async #swap(held: Held, expiry: number): Promise<boolean> {
-    const { items } = await this.#connection.ask(`gets ${keyPrefix}${held.wireName}`);
-    const [item] = items;
-    if (item !== undefined && !ourValue.test(item.data)) this.#python.saw();
-    if (item?.data !== held.value) return false;
-    const { end } = await this.#connection.ask(`cas ${this.#tail(held, expiry)} ${item.words[4] ?? ''}`, held.value);
-    if (end === 'STORED') return true;
-    if (end === 'EXISTS' || end === 'NOT_FOUND') return false;
-    throw new Error(end);
+    for (;;) {
+      const { items } = await this.#connection.ask(`gets ${keyPrefix}${held.wireName}`);
+      const [item] = items;
+      if (item !== undefined && !ourValue.test(item.data)) this.#python.saw();
+      if (item?.data !== held.value) return false;
+      const { end } = await this.#connection.ask(`cas ${this.#tail(held, expiry)} ${item.words[4] ?? ''}`, held.value);
+      if (end === 'STORED') return true;
+      if (end === 'NOT_FOUND') return false;
+      // Changed since it was read, by a renewal of ours perhaps: a release that took that for a loss would leave the key.
+      if (end !== 'EXISTS') throw new Error(end);
+    }
   }
 
   #tail({ wireName, value }: Held, expiry: number): string {

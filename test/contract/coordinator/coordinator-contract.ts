@@ -191,6 +191,16 @@ export function describeCoordinator(backend: string, setUp: () => Promise<Subjec
       await stopMember(hasty);
     });
 
+    it('gives a lock back for certain while it is being renewed', { timeout: 30_000 }, async () => {
+      const name = newName();
+      const restless = await startMember({ ...subject.member, heartbeatMs: 1 });
+      for (let turn = 0; turn < 100; turn += 1) {
+        const lease = await take(restless, name);
+        expect(await lease.release()).toBe('released');
+      }
+      await stopMember(restless);
+    });
+
     it('refuses at once when the signal has aborted already', async () => {
       const options = { waitMs: 'forever', signal: AbortSignal.abort(new Error('too late')) } as const;
       await expect(one.acquire([newName()], options)).rejects.toThrow('too late');
