@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { userInfo } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
+import { boundProgram } from '../kernel/bound-program.ts';
 import { isErrno, messageOf } from '../kernel/errors.ts';
 
 const run = promisify(execFile);
@@ -69,7 +70,7 @@ export interface Launcher {
  * The parent-death signal is asked for last: the kernel forgets it when credentials change.
  */
 export async function findLauncher(): Promise<Launcher> {
-  const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
+  const dieWithParent = boundProgram([]);
   const isRoot = process.getuid?.() === 0;
   if (!isRoot && hasName()) return { prefix: dieWithParent };
   const namespace = ['unshare', '--user', `--map-user=${nobody}`, `--map-group=${nobody}`, '--'];

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { abortReason, delay } from '../kernel/abort.ts';
+import { boundProgram } from '../kernel/bound-program.ts';
 
 export interface ReplicaOptions {
   readonly name: string;
@@ -31,14 +32,10 @@ export interface ReplicaProcess {
   kill(): Promise<void>;
 }
 
-/** The kernel kills the replica when its parent dies, however that happens. */
-const dieWithParent = ['setpriv', '--pdeathsig', 'KILL', '--'];
-
 /** Starts the process; `ready` waits for its service. */
 export async function startReplica(options: ReplicaOptions): Promise<ReplicaProcess> {
-  const [launcher = '', ...prefix] = dieWithParent;
   const node = [process.execPath, ...process.execArgv, options.program];
-  const argv = [...prefix, ...node, '--config-file', options.configFile];
+  const [launcher, ...argv] = boundProgram([...node, '--config-file', options.configFile]);
   const env = { ...process.env, ...options.environment };
   const log = await open(options.logFile, 'a');
   try {

@@ -1,5 +1,5 @@
 import zookeeper from 'node-zookeeper-client';
-import { delay, raceAbort } from '../../kernel/abort.ts';
+import { raceAbort } from '../../kernel/abort.ts';
 import { isZkError } from './zookeeper-client.ts';
 import type { ZookeeperSession } from './zookeeper-session.ts';
 
@@ -34,25 +34,23 @@ export class Predecessors {
   }
 
   /** Until none of these nodes is there any more, or there is a reason to look: a new connection, time that has passed. */
-  async gone(nodes: readonly string[], signal: AbortSignal): Promise<Seen> {
+  gone(nodes: readonly string[], signal: AbortSignal): Promise<Seen> {
     const left = new Set(nodes);
     let stop = (): void => undefined;
     const news = new Promise<Seen>((resolve) => {
-      stop = this.#session.onConnection(() => resolve('look'));
+      const look = (): void => resolve('look');
+      const [forget, timer] = [this.#session.onConnection(look), setTimeout(look, lookAgainMs)];
+      stop = () => {
+        forget();
+        clearTimeout(timer);
+      };
       this.#tell = (seen, node) => {
         left.delete(node);
         if (seen === 'look' || left.size === 0) resolve(seen);
       };
       this.watch(nodes);
     });
-    const nap = new AbortController();
-    const elapsed = delay(lookAgainMs, nap.signal).then((): Seen => 'look');
-    try {
-      return await raceAbort(Promise.race([news, elapsed]), signal);
-    } finally {
-      nap.abort();
-      stop();
-    }
+    return raceAbort(news, signal).finally(stop);
   }
 
   #watch(node: string): void {

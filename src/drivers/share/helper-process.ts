@@ -2,6 +2,7 @@ import { spawn, type ChildProcessByStdio } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { delay, never, raceAbort } from '../../kernel/abort.ts';
+import { boundProgram } from '../../kernel/bound-program.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { StepGuard } from '../exec.ts';
 import { ShareError } from './share-error.ts';
@@ -150,8 +151,8 @@ function start(entry: string, allowed: AllowedFolders): ChildProcessByStdio<Writ
     ...(allowed.base === null ? [] : ['--base', allowed.base]),
     ...allowed.folders.flatMap((folder) => ['--folder', folder]),
   ];
-  const node = [process.execPath, '--max-semi-space-size=1', entry, ...where];
-  return spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...node], {
+  const [program, ...argv] = boundProgram([process.execPath, '--max-semi-space-size=1', entry, ...where]);
+  return spawn(program, argv, {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: { PATH: process.env['PATH'] ?? '', UV_THREADPOOL_SIZE: threads },
     cwd: '/',

@@ -162,7 +162,9 @@ async function main(): Promise<void> {
       const result = await runOn(kind, run);
       tell(kind, result);
       if (result.verdict.violations.length === 0) continue;
-      console.log(`  again: npm run lock-faults -- --services ${kind.name} --seconds ${run.seconds} --seed ${seed}`);
+      const { members, locks, ttl } = values;
+      const same = `--seconds ${run.seconds} --members ${members} --locks ${locks} --ttl ${ttl} --seed ${seed}`;
+      console.log(`  again: npm run lock-faults -- --services ${kind.name} ${same}`);
       process.exitCode = 3;
     }
   } finally {
