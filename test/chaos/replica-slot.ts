@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { failpointVariable, traceVariable } from '../../src/dev/failpoints.ts';
+import { BootClock } from '../../src/native/boot-clock.ts';
 import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
 import type { Links } from './links.ts';
 import { processTree, signalQuietly } from '../support/process-tree.ts';
@@ -13,6 +14,8 @@ export interface SlotOptions {
   readonly traceDir: string;
   readonly links: Links;
 }
+
+const clock = new BootClock();
 
 /** What of a replica stands still: its main process, the helpers that it has, or all of it (its machine). */
 export type Part = 'main' | 'helpers' | 'all';
@@ -29,6 +32,8 @@ export class ReplicaSlot {
   heldBy: string | undefined;
   /** What Node runs as the next process. */
   program: string;
+  /** When its process was started, by the clock of the steps that are written down: process ids come again. */
+  sinceMs = 0;
   readonly #options: SlotOptions;
   #process: ReplicaProcess | undefined;
   #stopped: readonly number[] = [];
@@ -57,6 +62,7 @@ export class ReplicaSlot {
     const { traceDir, links: _links, ...options } = this.#options;
     const armed = failpoint === undefined ? {} : { [failpointVariable]: failpoint };
     const environment = { [traceVariable]: traceDir, ...armed };
+    this.sinceMs = clock.nowMs();
     this.#process = await startReplica({ ...options, program: this.program, environment });
     void this.#process.exited.then((end) => {
       if (end === 'SIGKILL') this.kills += 1;

@@ -51,9 +51,9 @@ async function prepare(lane: Lane, scenario: Scenario): Promise<Prepared> {
   const prepared = await scenario.prepare(lane);
   await lane.until(`the last step of what ${scenario.name} needs`, async () => {
     const trace = await readTrace(lane.traceDir);
-    const passed = (by: number | undefined, name: string): number =>
-      trace.filter(({ pid, step }) => pid === by && step === name).length;
-    return lane.slots.every(({ pid }) => passed(pid, 'locked') === passed(pid, 'released'));
+    const passed = (slot: ReplicaSlot, name: string): number =>
+      trace.filter(({ pid, step, atMs }) => pid === slot.pid && step === name && atMs > slot.sinceMs).length;
+    return lane.slots.every((slot) => passed(slot, 'locked') === passed(slot, 'released'));
   });
   return prepared;
 }
