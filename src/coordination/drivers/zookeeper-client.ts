@@ -7,7 +7,7 @@ export type ZkClient = zookeeper.Client;
 /** The parts of node-zookeeper-client's connection manager that this file must reach to close its gaps. */
 interface Manager {
   servers: readonly HostPort[];
-  socket?: Pick<Socket, 'destroy' | 'cork' | 'uncork'>;
+  socket?: Pick<Socket, 'destroy' | 'cork' | 'uncork' | 'writableCorked'>;
   pendingBuffer: Buffer | null;
   packetQueue: { shift(): { callback?: (error: Error) => void } | undefined };
   updateTimeout(sessionTimeoutMs: number): void;
@@ -58,7 +58,6 @@ export class GovernedClient {
   readonly #attemptMs: number;
   #attempt: NodeJS.Timeout | undefined;
   #attempts = 0;
-  #gathering: Manager['socket'];
   #ended = false;
 
   /** @param options.pauseMs the wait before each further round over the servers */
@@ -98,13 +97,9 @@ export class GovernedClient {
   /** What is called in one breath is sent in one packet. */
   gather(): void {
     const { socket } = this.#manager;
-    if (socket === undefined || socket === this.#gathering) return;
-    this.#gathering = socket;
+    if (socket === undefined || socket.writableCorked > 0) return;
     socket.cork();
-    process.nextTick(() => {
-      this.#gathering = undefined;
-      socket.uncork();
-    });
+    process.nextTick(() => socket.uncork());
   }
 
   /** Gives up the present connection; the library makes another one for the same session. */

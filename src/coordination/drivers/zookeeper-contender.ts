@@ -122,8 +122,7 @@ export class Contender implements HeldLock {
       this.#node = queue[place]?.node;
       if (place === 0) return true;
       const before = queue.slice(Math.max(0, place - near), place).map(({ node }) => node);
-      this.#before.watch(before);
-      const seen = await this.#before.gone(place > near ? before.slice(0, 1) : before, signal);
+      const seen = await this.#before.gone(before, place > near ? 1 : before.length, signal);
       // Nobody can come before us any more: sequences only grow. So the lock is ours with the very notice that it is
       // given back. Further back, those before it may still be there.
       return seen === 'gone' && place <= near;

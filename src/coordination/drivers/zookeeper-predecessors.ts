@@ -26,16 +26,12 @@ export class Predecessors {
     this.#folder = folder;
   }
 
-  watch(nodes: readonly string[]): void {
-    const { connectionNumber } = this.#session;
-    if (connectionNumber !== this.#connectionNumber) this.#watched.clear();
-    this.#connectionNumber = connectionNumber;
-    for (const node of nodes) if (!this.#watched.has(node)) this.#watch(node);
-  }
-
-  /** Until none of these nodes is there any more, or there is a reason to look: a new connection, time that has passed. */
-  gone(nodes: readonly string[], signal: AbortSignal): Promise<Seen> {
-    const left = new Set(nodes);
+  /**
+   * Watches these nodes, in the queue's order, until the first `count` of them are not there any more, or there is a
+   * reason to look: a new connection, time that has passed.
+   */
+  gone(nodes: readonly string[], count: number, signal: AbortSignal): Promise<Seen> {
+    const left = new Set(nodes.slice(0, count));
     let stop = (): void => undefined;
     const news = new Promise<Seen>((resolve) => {
       const look = (): void => resolve('look');
@@ -48,9 +44,16 @@ export class Predecessors {
         left.delete(node);
         if (seen === 'look' || left.size === 0) resolve(seen);
       };
-      this.watch(nodes);
+      this.#watchAll(nodes);
     });
     return raceAbort(news, signal).finally(stop);
+  }
+
+  #watchAll(nodes: readonly string[]): void {
+    const { connectionNumber } = this.#session;
+    if (connectionNumber !== this.#connectionNumber) this.#watched.clear();
+    this.#connectionNumber = connectionNumber;
+    for (const node of nodes) if (!this.#watched.has(node)) this.#watch(node);
   }
 
   #watch(node: string): void {

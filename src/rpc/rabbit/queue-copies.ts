@@ -5,6 +5,7 @@ import { messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { QueueSpec } from '../transport.ts';
 import { closeQuietly } from './channel-keeper.ts';
+import { isMissingQueue, replyCodeOf } from './missing-queue.ts';
 import type { RabbitConnection } from './rabbit-connection.ts';
 import type { RabbitOptions } from './rabbit-options.ts';
 import { declareCopies, losesTopics } from './topology.ts';
@@ -56,7 +57,7 @@ export class QueueCopies {
     try {
       await onChannel(this.#given.outward, signal, (channel) => this.#readAll(channel, queue, onCopy));
     } catch (error) {
-      if (!isMissing(error)) throw error;
+      if (!isMissingQueue(error)) throw error;
     }
   }
 
@@ -141,15 +142,6 @@ function isCopied(queue: QueueSpec): queue is Copied {
   return queue.kind === 'topic' && queue.copies !== undefined;
 }
 
-/** Not: it is there, and the node that has it is down, which is a 404 as well (rabbit_amqqueue.erl, `not_found_or_absent`). */
-function isMissing(error: unknown): boolean {
-  return codeOf(error) === 404 && messageOf(error).includes('no queue');
-}
-
-function codeOf(error: unknown): unknown {
-  return error instanceof Error && 'code' in error ? error.code : undefined;
-}
-
 /** What the broker refused, with what an operator can do about it. */
 function explain(error: unknown): string {
   const fixes: Readonly<Record<number, string>> = {
@@ -157,7 +149,7 @@ function explain(error: unknown): string {
     404: 'the broker does not reach it, perhaps because the node that has it is down',
     406: 'a queue of that name has other flags: delete it',
   };
-  const code = codeOf(error);
+  const code = replyCodeOf(error);
   const fix = typeof code === 'number' ? fixes[code] : undefined;
   return fix === undefined ? messageOf(error) : `${messageOf(error)} (${fix})`;
 }

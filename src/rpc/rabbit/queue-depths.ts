@@ -1,6 +1,7 @@
 import type { ChannelModel } from 'amqplib';
 import { AppError, messageOf } from '../../kernel/errors.ts';
 import { parseTransportUrl } from '../transport-url.ts';
+import { isMissingQueue } from './missing-queue.ts';
 import { withUrlOptions, type RabbitOptions } from './rabbit-options.ts';
 import { openConnection } from './rabbit-socket.ts';
 
@@ -54,7 +55,7 @@ async function depth(model: ChannelModel, queue: string): Promise<number | null>
     await channel.close();
     return messageCount;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 404) return null;
+    if (isMissingQueue(error)) return null;
     throw error;
   }
 }
