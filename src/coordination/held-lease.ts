@@ -26,7 +26,9 @@ export class HeldLease implements Lease {
   readonly #clock: Clock;
   readonly #margin: Pick<LeaseMargin, 'ms'>;
   readonly #onReleased: () => void;
-  readonly #loss = sharedAbort();
+  #lost: LeaseLostError | undefined;
+  /** Made when somebody asks for it: it costs a good part of what a lock costs. */
+  #loss: AbortController | undefined;
   #watch: NodeJS.Timeout | undefined;
   #release: Promise<ReleaseResult> | undefined;
 
@@ -48,31 +50,34 @@ export class HeldLease implements Lease {
   }
 
   get signal(): AbortSignal {
+    this.#loss ??= sharedAbort();
+    if (this.#lost !== undefined) this.#loss.abort(this.#lost);
     return this.#loss.signal;
   }
 
   get provableUntilMs(): number {
-    return this.#loss.signal.aborted ? -Infinity : this.#provenMs();
+    return this.#lost !== undefined ? -Infinity : this.#provenMs();
   }
 
   assertHeld(): void {
     if (this.#release !== undefined) throw new LeaseLostError(this.names, 'it was given back');
     this.#loseIfUnproven();
-    this.#loss.signal.throwIfAborted();
+    if (this.#lost !== undefined) throw this.#lost;
   }
 
   /** Ends the lease: its work is told to stop. The locks stay taken until `release`, which says that it has. */
   lose(why: string): void {
-    if (this.#release !== undefined || this.#loss.signal.aborted) return;
+    if (this.#release !== undefined || this.#lost !== undefined) return;
     clearTimeout(this.#watch);
-    this.#loss.abort(new LeaseLostError(this.names, why));
+    this.#lost = new LeaseLostError(this.names, why);
+    this.#loss?.abort(this.#lost);
   }
 
   release(): Promise<ReleaseResult> {
     if (this.#release === undefined) {
       this.#loseIfUnproven();
       clearTimeout(this.#watch);
-      this.#release = this.#giveBack(this.#loss.signal.aborted);
+      this.#release = this.#giveBack(this.#lost !== undefined);
     }
     return this.#release;
   }
@@ -97,7 +102,7 @@ export class HeldLease implements Lease {
 
   #watchProof(): void {
     this.#loseIfUnproven();
-    if (this.#loss.signal.aborted) return;
+    if (this.#lost !== undefined) return;
     const leftMs = this.#provenMs() - this.#clock.nowMs();
     if (leftMs === Infinity) return;
     // Rounded down: late is not allowed, early only looks once more.

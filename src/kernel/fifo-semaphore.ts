@@ -41,7 +41,7 @@ export class FifoSemaphore {
         },
       };
       this.#waiters.add(waiter);
-      signal.addEventListener('abort', onAbort, { once: true });
+      signal.addEventListener('abort', onAbort);
     });
   }
 
