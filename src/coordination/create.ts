@@ -7,6 +7,8 @@ import type { Coordinator } from './coordinator.ts';
 import { FileBackend } from './drivers/file.ts';
 import { MemoryBackend, MemoryLocks } from './drivers/memory.ts';
 import { LeaseMargin } from './lease-margin.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { LoadedBackend } from './loaded-backend.ts';
 import type { LockBackend } from './lock-backend.ts';
 import { LockCoordinator } from './lock-coordinator.ts';
 import { parseBackendSpec } from './parse-spec.ts';
@@ -70,23 +72,31 @@ function marginOf(spec: BackendSpec, baseMs: number): LeaseMargin {
 }
 
 function createBackend(spec: BackendSpec, options: CoordinatorOptions, memberId: string): LockBackend {
-  const { clock, log } = options;
+  const { clock, log, silentMainLoopMs } = options;
+  const reconnect = { initialMs: options.initialReconnectBackoffMs, maxMs: options.maxReconnectBackoffMs };
+  const thread = { spec, clock, log, silentMainLoopMs, reconnect };
   switch (spec.kind) {
     case 'memory':
       return new MemoryBackend({ locks: options.memoryLocks ?? new MemoryLocks(), memberId });
     case 'file':
       return new FileBackend({ ...spec, clock, log });
     case 'zookeeper':
+      return new LoadedBackend('zookeeper locks', async () => {
+        const { ZookeeperBackend } = await import('./drivers/zookeeper.ts');
+        return new ZookeeperBackend(spec, { clock, log, heartbeats: new Heartbeats(thread) });
+      });
     case 'redis':
+      return new LoadedBackend('redis locks', async () => {
+        const { RedisBackend } = await import('./drivers/redis.ts');
+        return new RedisBackend(spec, { clock, log, heartbeats: new Heartbeats(thread) });
+      });
     case 'etcd':
+      return new LoadedBackend('etcd locks', async () => {
+        const { EtcdBackend } = await import('./drivers/etcd.ts');
+        return new EtcdBackend(spec, { clock, log, heartbeats: new Heartbeats(thread) });
+      });
     case 'mysql':
     case 'memcached':
-      return new WorkerBackend({
-        spec,
-        clock,
-        log,
-        silentMainLoopMs: options.silentMainLoopMs,
-        reconnect: { initialMs: options.initialReconnectBackoffMs, maxMs: options.maxReconnectBackoffMs },
-      });
+      return new WorkerBackend(thread);
   }
 }

@@ -29,10 +29,13 @@ export interface LockBackend extends Component {
   holders(): Promise<readonly Holder[]>;
 }
 
+/** Until when something is provably ours, on `Clock.nowMs`; see `ProofCell`. */
+export type Proof = Pick<ProofCell, 'untilMs'>;
+
 /** One lock that we won. */
 export interface HeldLock {
   /** Counted from when the last confirmed renewal was sent; the frame subtracts its safety margin. */
-  readonly proof: ProofCell;
+  readonly proof: Proof;
   /** Calls once, promptly, when the backend learns that the lock is gone (at once if it already knows). */
   onLost(listener: (why: string) => void): void;
   /**

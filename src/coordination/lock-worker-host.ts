@@ -1,10 +1,12 @@
 import type { MessagePort } from 'node:worker_threads';
 import { raceAbort } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Health } from '../kernel/component.ts';
 import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { HeldLock, LockBackend } from './lock-backend.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import type { ProofCell } from './proof-cell.ts';
+import type { FromWorker, ToClient, ToEnd, WorkerLog } from './worker-protocol.ts';
 
 /** What a backend on the worker thread is given. */
 export interface RemoteBackendDeps {
@@ -18,26 +20,32 @@ export interface RemoteBackendDeps {
   readonly mayRenew: () => boolean;
 }
 
+/** A lock whose proof the main loop can read as well. */
+export type SharedLock = HeldLock & { readonly proof: ProofCell };
+
+export interface RemoteBackend extends LockBackend {
+  acquireOne(wireName: string, signal: AbortSignal): Promise<SharedLock>;
+}
+
 /** How often the main loop is told of a changed health. */
 const healthEveryMs = 200;
 
-/** The worker thread's side of worker-protocol: carries acquisitions of the main loop to a backend. */
+/** The worker's side of worker-protocol where it has the whole client: carries acquisitions of the main loop to it. */
 export class LockWorker {
   readonly #port: MessagePort;
-  readonly #backend: LockBackend;
+  readonly #backend: RemoteBackend;
   readonly #stopNow = new AbortController();
   /** Acquisitions that have not ended; aborting one takes it back. */
   readonly #waits = new Map<number, AbortController>();
-  readonly #held = new Map<number, HeldLock>();
-  #reported = '';
+  readonly #held = new Map<number, SharedLock>();
 
-  constructor(port: MessagePort, backend: LockBackend) {
+  constructor(port: MessagePort, backend: RemoteBackend) {
     this.#port = port;
     this.#backend = backend;
   }
 
   listen(): void {
-    this.#port.on('message', (message: ToWorker) => this.#handle(message));
+    this.#port.on('message', (message: ToClient | ToEnd) => this.#handle(message));
     void this.#start();
   }
 
@@ -53,24 +61,13 @@ export class LockWorker {
       return;
     }
     this.#send({ event: 'started', guarantees: this.#backend.guarantees });
-    setInterval(() => this.#reportHealth(), healthEveryMs).unref();
+    reportHealth(this.#port, this.#backend);
   }
 
-  #reportHealth(): void {
-    const health = this.#backend.health();
-    const text = JSON.stringify(health);
-    if (text === this.#reported) return;
-    this.#reported = text;
-    this.#send({ event: 'health', health });
-  }
-
-  #handle(message: ToWorker): void {
+  #handle(message: ToClient | ToEnd): void {
     switch (message.op) {
       case 'acquire':
-        void this.#acquire(message.id, (signal) => this.#backend.acquireOne(message.wireName, signal));
-        break;
-      case 'try':
-        void this.#acquire(message.id, async (signal) => this.#backend.tryOne?.(message.wireName, signal));
+        void this.#acquire(message.id, message.wireName);
         break;
       case 'cancel':
         this.#cancel(message.id);
@@ -90,17 +87,13 @@ export class LockWorker {
     }
   }
 
-  async #acquire(id: number, ask: (signal: AbortSignal) => Promise<HeldLock | undefined>): Promise<void> {
+  async #acquire(id: number, wireName: string): Promise<void> {
     const wait = new AbortController();
     this.#waits.set(id, wait);
     try {
-      const lock = await ask(wait.signal);
+      const lock = await this.#backend.acquireOne(wireName, wait.signal);
       if (wait.signal.aborted) {
-        await lock?.release();
-        return;
-      }
-      if (lock === undefined) {
-        this.#send({ event: 'busy', id });
+        await lock.release();
         return;
       }
       this.#held.set(id, lock);
@@ -151,10 +144,24 @@ export class LockWorker {
   }
 }
 
+/** Tells the main loop of each change of a health, for as long as the thread lives. */
+export function reportHealth(port: MessagePort, of: { health(): Health }): void {
+  let reported = '';
+  const report = (): void => {
+    const health = of.health();
+    const text = JSON.stringify(health);
+    if (text === reported) return;
+    reported = text;
+    const message: FromWorker = { event: 'health', health };
+    port.postMessage(message);
+  };
+  setInterval(report, healthEveryMs).unref();
+}
+
 /** A logger whose lines are written by the main thread. */
 export function portLogger(port: MessagePort, bound: Record<string, unknown> = {}): Logger {
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
-    const line = (all: object): FromWorker => ({ event: 'log', level, fields: all, message });
+    const line = (all: object): WorkerLog => ({ event: 'log', level, fields: all, message });
     try {
       port.postMessage(line({ ...bound, ...fields }));
     } catch (error) {

@@ -14,9 +14,21 @@ export class SharedInstant {
   }
 
   write(ms: number): void {
-    Atomics.store(this.#microseconds, 0, BigInt(Math.floor(ms * 1000)));
+    Atomics.store(this.#microseconds, 0, inMicroseconds(ms));
+  }
+
+  /** Writes only what `next` makes of the present instant, also while other threads write; undefined: leaves it. */
+  update(next: (presentMs: number) => number | undefined): void {
+    for (;;) {
+      const present = Atomics.load(this.#microseconds, 0);
+      const ms = next(Number(present) / 1000);
+      if (ms === undefined) return;
+      if (Atomics.compareExchange(this.#microseconds, 0, present, inMicroseconds(ms)) === present) return;
+    }
   }
 }
+
+const inMicroseconds = (ms: number): bigint => BigInt(Math.floor(ms * 1000));
 
 /** What stands in a cell for `Infinity` and for "ended": years away from any real instant. */
 const foreverMs = 2 ** 52;
@@ -43,10 +55,14 @@ export class ProofCell {
     return ms === endedMs ? -Infinity : ms >= foreverMs ? Infinity : ms;
   }
 
-  /** A renewal was confirmed. An ended proof stays ended, and an answer that comes late takes nothing back. */
+  /**
+   * A renewal was confirmed. An ended proof stays ended, though the other thread ended it this very moment, and an
+   * answer that comes late takes nothing back.
+   */
   extend(untilMs: number): void {
-    const present = this.#until.read();
-    if (present !== endedMs && untilMs > present) this.#until.write(Math.min(untilMs, foreverMs));
+    this.#until.update((present) =>
+      present !== endedMs && untilMs > present ? Math.min(untilMs, foreverMs) : undefined,
+    );
   }
 
   end(): void {

@@ -1,9 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import { delay, never, raceAbort } from '../kernel/abort.ts';
 import { messageOf } from '../kernel/errors.ts';
-import { CoordinationError, type Guarantees } from './coordinator.ts';
+import { CoordinationError } from './coordinator.ts';
 import { workerEntry } from './worker-entry.ts';
-import type { FromWorker, ToWorker, WorkerStart } from './worker-protocol.ts';
+import type { FromWorker, Started, ToWorker, WorkerLog, WorkerNews, WorkerStart } from './worker-protocol.ts';
 
 /** The client and its buffers fit many times over; small young spaces keep a second heap from costing memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
@@ -16,10 +16,10 @@ export class WorkerLink {
   /** Resolves when the thread has ended, with why; never rejects. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
-  readonly #receive: (message: FromWorker) => void;
-  readonly #started: Promise<Guarantees>;
+  readonly #receive: (message: WorkerNews | WorkerLog) => void;
+  readonly #started: Promise<Started>;
 
-  constructor(start: WorkerStart, receive: (message: FromWorker) => void) {
+  constructor(start: WorkerStart, receive: (message: WorkerNews | WorkerLog) => void) {
     this.#receive = receive;
     this.#worker = new Worker(workerEntry(), { workerData: start, resourceLimits });
     this.ended = new Promise((resolve) => {
@@ -32,7 +32,7 @@ export class WorkerLink {
   }
 
   /** Resolves when the lock service has answered; ends the thread otherwise. */
-  async start(signal: AbortSignal): Promise<Guarantees> {
+  async start(signal: AbortSignal): Promise<Started> {
     try {
       return await raceAbort(this.#started, signal);
     } catch (error) {
@@ -57,12 +57,12 @@ export class WorkerLink {
     await this.#worker.terminate();
   }
 
-  #listen(): Promise<Guarantees> {
+  #listen(): Promise<Started> {
     return new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => {
-        if (message.event === 'started') resolve(message.guarantees);
+        if (message.event === 'started') resolve(message);
         else if (message.event === 'start-failed') reject(new CoordinationError(message.problem));
-        else this.#receive(message);
+        else if (message.event !== 'stopped') this.#receive(message);
       });
       void this.ended.then((why) => reject(new CoordinationError(`the lock worker did not start: ${why}`)));
     });

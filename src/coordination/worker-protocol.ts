@@ -11,31 +11,50 @@ export interface WorkerStart {
   readonly silentMainLoopMs: number;
 }
 
-/** Main loop → worker. An `id` names one acquisition for its whole life, or one listing. */
-export type ToWorker =
-  | { readonly op: 'acquire' | 'try'; readonly id: number; readonly wireName: string }
+/** Main loop → a worker that has a lock service's whole client. An `id` names one acquisition, or one listing. */
+export type ToClient =
+  | { readonly op: 'acquire'; readonly id: number; readonly wireName: string }
   | { readonly op: 'cancel'; readonly id: number }
   | { readonly op: 'release'; readonly id: number }
-  | { readonly op: 'holders'; readonly id: number }
-  | { readonly op: 'stop' }
-  | { readonly op: 'stop-now' };
+  | { readonly op: 'holders'; readonly id: number };
 
-/** Worker → main loop. */
-export type FromWorker =
-  | { readonly event: 'started'; readonly guarantees: Guarantees }
-  | { readonly event: 'start-failed'; readonly problem: string }
+/** Main loop → a worker that only renews. An `id` names one thing that is kept, from `keep` to `let-go`. */
+export type ToHeartbeat =
+  | { readonly op: 'keep'; readonly id: number; readonly what: object; readonly proof: SharedArrayBuffer }
+  | { readonly op: 'let-go'; readonly id: number };
+
+/** The thread shall end: in good order, and, when that takes too long, at once. */
+export type ToEnd = { readonly op: 'stop' } | { readonly op: 'stop-now' };
+
+export type ToWorker = ToClient | ToHeartbeat | ToEnd;
+
+export interface Started {
+  readonly event: 'started';
+  /** Undefined of a worker that only renews. */
+  readonly guarantees: Guarantees | undefined;
+}
+
+/** Worker → who uses it. */
+export type WorkerNews =
   | { readonly event: 'acquired'; readonly id: number; readonly proof: SharedArrayBuffer }
-  /** To a try only. */
-  | { readonly event: 'busy'; readonly id: number }
   | { readonly event: 'refused'; readonly id: number; readonly problem: string }
+  /** Of a lock that was acquired, or of what was to be kept. */
   | { readonly event: 'lost'; readonly id: number; readonly why: string }
   | { readonly event: 'released'; readonly id: number; readonly result: ReleaseResult }
   | { readonly event: 'holders'; readonly id: number; readonly holders: readonly Holder[] }
-  | { readonly event: 'health'; readonly health: Health }
-  | {
-      readonly event: 'log';
-      readonly level: 'debug' | 'info' | 'warn' | 'error';
-      readonly fields: object;
-      readonly message: string;
-    }
+  | { readonly event: 'health'; readonly health: Health };
+
+export interface WorkerLog {
+  readonly event: 'log';
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly fields: object;
+  readonly message: string;
+}
+
+/** Worker → main loop. */
+export type FromWorker =
+  | Started
+  | { readonly event: 'start-failed'; readonly problem: string }
+  | WorkerNews
+  | WorkerLog
   | { readonly event: 'stopped' };

@@ -1,4 +1,5 @@
 import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { queueKey, type Contender } from './etcd-requests.ts';
 
 /** One key as etcd's gateway tells of it: numbers of 64 bits are texts, bytes are in base64. */
 export interface EtcdKey {
@@ -23,6 +24,21 @@ export function txnAnswer(answer: JsonObject): TxnAnswer {
   return { succeeded: answer['succeeded'] === true, ranges };
 }
 
+/** How things stand for one who does not have the lock. */
+interface Standing {
+  /** The value in the lock's key, if there is one. */
+  readonly holder: string | undefined;
+  /** Waiters before us. */
+  readonly ahead: number;
+}
+
+/** What `lookTxn` has found. */
+export function standingOf(who: Contender, { ranges }: TxnAnswer): Standing {
+  const [lock = [], queue = []] = ranges;
+  const place = queue.findIndex(({ key }) => key === queueKey(who));
+  return { holder: lock[0]?.value, ahead: place === -1 ? queue.length : place };
+}
+
 export function keysOf(range: JsonObject): readonly EtcdKey[] {
   return list(range['kvs']).map((one) => {
     const { key, value, lease } = object(one);
@@ -30,7 +46,7 @@ export function keysOf(range: JsonObject): readonly EtcdKey[] {
   });
 }
 
-export interface EtcdLease {
+interface EtcdLease {
   readonly id: string;
   /** 0: it has run out, or was revoked. */
   readonly ttlMs: number;

@@ -2,6 +2,7 @@ import { Agent as HttpAgent, request as httpRequest, type IncomingMessage } from
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import type { JsonObject } from '../../domain/json.ts';
 import { raceAbort } from '../../kernel/abort.ts';
+import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf, TimeoutError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -39,7 +40,9 @@ export class EtcdError extends Error {
 export class EtcdGateway {
   readonly #spec: EtcdSpec;
   readonly #log: Logger;
+  readonly #use: string;
   readonly #gate = new ServingGate('etcd');
+  readonly #backoff: Backoff;
   #agent: HttpAgent;
   #at = 0;
   /** How many servers were left so far: who failed on one that was left already blames no other. */
@@ -47,9 +50,12 @@ export class EtcdGateway {
   #api: string | undefined;
   #token: string | undefined;
 
-  constructor(spec: EtcdSpec, log: Logger) {
+  /** @param use as operators read it in the log: a replica has several connections */
+  constructor(spec: EtcdSpec, log: Logger, use: string) {
     this.#spec = spec;
     this.#log = log;
+    this.#use = use;
+    this.#backoff = new Backoff(spec.reconnect);
     this.#agent = newAgent(spec);
     this.#api = spec.apiVersion;
   }
@@ -78,6 +84,17 @@ export class EtcdGateway {
     return this.#gate.health();
   }
 
+  /** Until the next look at etcd: while it is away, as often as locks are renewed if somebody needs it, else ever more seldom. */
+  pauseMs(isNeeded: boolean): number {
+    const { beatMs } = this.#spec;
+    if (this.#gate.problem === undefined) {
+      this.#backoff.reset();
+      return beatMs;
+    }
+    const pauseMs = this.#backoff.nextMs();
+    return isNeeded ? Math.min(pauseMs, beatMs) : pauseMs;
+  }
+
   /** Resolves once the last call was answered. Calls of somebody else find that out: the beat's. */
   whenWell(signal: AbortSignal): Promise<void> {
     return this.#gate.whenOpen(signal);
@@ -88,7 +105,7 @@ export class EtcdGateway {
     const left = this.#left;
     try {
       const answer = await this.#authorised(path, body);
-      if (this.#gate.open()) this.#log.info({}, `connected to etcd at ${this.#server()}`);
+      if (this.#gate.open()) this.#log.info({ use: this.#use }, `connected to etcd at ${this.#server()}`);
       return answer;
     } catch (error) {
       if (error instanceof EtcdError && refusals.includes(error.grpcCode)) {
@@ -154,15 +171,20 @@ export class EtcdGateway {
 
   async #post(path: string, body: JsonObject): Promise<JsonObject> {
     const ms = this.#spec.commandTimeoutMs;
-    const limit = AbortSignal.timeout(ms);
+    const limit = new AbortController();
+    // Timers go before sockets: an answer that came while this thread was busy shall be read first.
+    const timer = setTimeout(() => setImmediate(() => limit.abort()), ms);
     try {
-      const response = await this.#send(path, body, true, limit);
+      const response = await this.#send(path, body, true, limit.signal);
       const text = await textOf(response);
       if (response.statusCode === 200) return JSON.parse(text) as JsonObject;
       throw errorOf(response.statusCode ?? 0, text);
     } catch (error) {
-      if (limit.aborted && !(error instanceof EtcdError)) throw new TimeoutError(`etcd at ${this.#server()}`, ms);
+      if (limit.signal.aborted && !(error instanceof EtcdError))
+        throw new TimeoutError(`etcd at ${this.#server()}`, ms);
       throw error;
+    } finally {
+      clearTimeout(timer);
     }
   }
 
@@ -185,7 +207,7 @@ export class EtcdGateway {
   /** The next server, over new connections: those that are open may be as dead as the one that failed. */
   #leave(why: string): void {
     if (this.#gate.problem === 'closed') return;
-    if (this.#gate.shut(why)) this.#log.warn({ why }, `etcd at ${this.#server()} does not serve`);
+    if (this.#gate.shut(why)) this.#log.warn({ why, use: this.#use }, `etcd at ${this.#server()} does not serve`);
     this.#left += 1;
     this.#at = (this.#at + 1) % this.#spec.servers.length;
     this.#agent.destroy();

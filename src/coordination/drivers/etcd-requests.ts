@@ -10,10 +10,14 @@ const queuePrefix = '/cinder-volume-aa/queue/';
 /** Of a longer queue the end needs no exact place. */
 const longestQueue = 100;
 
-/** One who wants a lock. `value` is what Tooz writes: sixteen random bytes, in base64. */
-export interface Contender {
+/** A lock's key and what is in it while it is ours: what Tooz writes, sixteen random bytes, in base64. */
+export interface EtcdLockKey {
   readonly wireName: string;
   readonly value: string;
+}
+
+/** One who wants a lock. */
+export interface Contender extends EtcdLockKey {
   readonly memberId: string;
 }
 
@@ -77,7 +81,7 @@ export function releaseTxn({ wireName, value }: Contender): JsonObject {
 }
 
 /** Succeeds if the key is ours. */
-export const checkTxn = ({ wireName, value }: Contender): JsonObject => ({
+export const checkTxn = ({ wireName, value }: EtcdLockKey): JsonObject => ({
   compare: [owned(lockKey(wireName), value)],
   success: [],
   failure: [],

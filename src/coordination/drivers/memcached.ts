@@ -6,8 +6,8 @@ import { messageOf } from '../../kernel/errors.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { MemcachedSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
-import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
-import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { Custody, type ReleaseResult } from '../lock-backend.ts';
+import type { RemoteBackend, RemoteBackendDeps, SharedLock } from '../lock-worker-host.ts';
 import { MemcachedConnection, type Reply } from './memcached-connection.ts';
 import { PythonAbout } from './python-about.ts';
 import { betweenTries, ServingGate } from './serving-gate.ts';
@@ -36,7 +36,7 @@ interface Held {
  * It is a cache: a restart forgets every lock, and a full memory drops any of them. The next beat finds that out; until
  * then two may believe that they hold one lock.
  */
-export class MemcachedBackend implements LockBackend {
+export class MemcachedBackend implements RemoteBackend {
   readonly name = 'memcached locks';
   readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: false };
   readonly #spec: MemcachedSpec;
@@ -84,7 +84,7 @@ export class MemcachedBackend implements LockBackend {
     return this.#gate.health();
   }
 
-  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+  async acquireOne(wireName: string, signal: AbortSignal): Promise<SharedLock> {
     const held: Held = { wireName, value: `${this.#spec.memberId}/${randomUUID()}`, custody: new Custody() };
     try {
       for (;;) {
@@ -102,7 +102,7 @@ export class MemcachedBackend implements LockBackend {
   }
 
   /** Undefined, try again: somebody else has it, or the server did not answer. */
-  async #try(held: Held, signal: AbortSignal): Promise<HeldLock | undefined> {
+  async #try(held: Held, signal: AbortSignal): Promise<SharedLock | undefined> {
     const sentMs = this.#deps.clock.nowMs();
     let won: boolean;
     try {

@@ -5,8 +5,8 @@ import { messageOf } from '../../kernel/errors.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { MysqlSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
-import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
-import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { Custody, type ReleaseResult } from '../lock-backend.ts';
+import type { RemoteBackend, RemoteBackendDeps, SharedLock } from '../lock-worker-host.ts';
 import { MysqlSession } from './mysql-session.ts';
 import { PythonAbout } from './python-about.ts';
 import { betweenTries, ServingGate } from './serving-gate.ts';
@@ -34,7 +34,7 @@ interface Held {
  * The lock is one server's: it is not replicated, and a restart forgets it. Members that reach different servers of a
  * cluster do not exclude one another, and find that out when they meet.
  */
-export class MysqlBackend implements LockBackend {
+export class MysqlBackend implements RemoteBackend {
   readonly name = 'mysql locks';
   readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: false };
   readonly #spec: MysqlSpec;
@@ -80,7 +80,7 @@ export class MysqlBackend implements LockBackend {
     return this.#gate.health();
   }
 
-  async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
+  async acquireOne(wireName: string, signal: AbortSignal): Promise<SharedLock> {
     let session: MysqlSession | undefined;
     try {
       for (;;) {
@@ -115,7 +115,11 @@ export class MysqlBackend implements LockBackend {
   }
 
   /** Undefined, try again: somebody else has it, the server did not answer, or the main loop is silent. */
-  async #try(wireName: string, session: MysqlSession | undefined, signal: AbortSignal): Promise<HeldLock | undefined> {
+  async #try(
+    wireName: string,
+    session: MysqlSession | undefined,
+    signal: AbortSignal,
+  ): Promise<SharedLock | undefined> {
     // A lock for a main loop that hangs would only keep others waiting.
     if (session === undefined || !this.#deps.mayRenew()) return undefined;
     const sentMs = this.#deps.clock.nowMs();

@@ -2,10 +2,12 @@ import { Redis } from 'ioredis';
 import { withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
-import { messageOf, TimeoutError } from '../../kernel/errors.ts';
+import { messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError } from '../coordinator.ts';
+import { AnswerWatch } from './redis-answer-watch.ts';
+import type { RedisScript } from './redis-scripts.ts';
 import { ServingGate } from './serving-gate.ts';
 import { readTlsFiles } from './tls-files.ts';
 
@@ -23,26 +25,38 @@ const oldestVersion = [2, 6] as const;
 export class RedisConnection {
   readonly #spec: RedisSpec;
   readonly #log: Logger;
+  readonly #use: string;
   readonly #client: Redis;
   /** Open while the connection is checked and usable. */
   readonly #gate = new ServingGate('Redis');
+  readonly #answers: AnswerWatch;
   /** Ends a start at once when the server refuses us: waiting does not mend that. */
   #refused: ((error: Error) => void) | undefined;
   #expectation: NodeJS.Timeout | undefined;
 
-  constructor(spec: RedisSpec, log: Logger) {
+  /** @param use as operators read it in the log: a replica has several connections */
+  constructor(spec: RedisSpec, log: Logger, use: string) {
     this.#spec = spec;
     this.#log = log;
+    this.#use = use;
     this.#client = openRedis(spec);
+    // A half-open connection looks healthy to TCP; only a new one can be trusted again.
+    const silent = `no answer within ${spec.commandTimeoutMs} ms`;
+    this.#answers = new AnswerWatch(spec.commandTimeoutMs, () => this.#cut(silent));
     this.#client.on('connect', () => this.#expectReady());
     this.#client.on('ready', () => void this.#check());
     this.#client.on('error', (error: unknown) => this.#broken(messageOf(error)));
     this.#client.on('close', () => this.#broken(this.#gate.problem ?? 'the connection was closed'));
   }
 
+  /** Connects, for as long as it takes. */
+  open(): void {
+    this.#client.connect().catch(() => undefined);
+  }
+
   /** Resolves when the server has answered; rejects with `CoordinationError` if it refuses us or does not in time. */
   async start(signal: AbortSignal): Promise<void> {
-    this.#client.connect().catch(() => undefined);
+    this.open();
     try {
       const refused = new Promise<never>((_, reject) => (this.#refused = reject));
       const ready = Promise.race([this.whenReady(signal), refused]);
@@ -55,6 +69,10 @@ export class RedisConnection {
     }
   }
 
+  get ready(): boolean {
+    return this.#gate.problem === undefined;
+  }
+
   whenReady(signal: AbortSignal): Promise<void> {
     return this.#gate.whenOpen(signal);
   }
@@ -63,12 +81,19 @@ export class RedisConnection {
    * Sends one script, now. Rejects with `CoordinationError` if the server refuses us for good; any other error says
    * that the script may or may not have run. A server that does not answer in time loses its connection.
    */
-  async run(script: string, keys: readonly string[], args: readonly (string | number)[]): Promise<number> {
-    return Number(await this.#ask('a script', () => this.#client.eval(script, keys.length, ...keys, ...args)));
+  run({ sha, text }: RedisScript, keys: readonly string[], args: readonly (string | number)[]): Promise<number> {
+    return this.#ask(() => {
+      const answer = this.#client.evalsha(sha, keys.length, ...keys, ...args) as Promise<number>;
+      return answer.catch((error: unknown) => {
+        if (!messageOf(error).startsWith('NOSCRIPT')) throw error;
+        // It has not run: this server does not know it, or forgot it when it was restarted.
+        return this.#client.eval(text, keys.length, ...keys, ...args) as Promise<number>;
+      });
+    });
   }
 
   async ping(): Promise<void> {
-    await this.#ask('PING', () => this.#client.ping());
+    await this.#ask(() => this.#client.ping());
   }
 
   /** Every key that matches the glob pattern, read in steps that do not block the server. */
@@ -76,7 +101,7 @@ export class RedisConnection {
     const found = new Set<string>();
     let cursor = '0';
     do {
-      const [next, keys] = await this.#ask('SCAN', () => this.#client.scan(cursor, 'MATCH', pattern, 'COUNT', 500));
+      const [next, keys] = await this.#ask(() => this.#client.scan(cursor, 'MATCH', pattern, 'COUNT', 500));
       for (const key of keys) found.add(key);
       cursor = next;
     } while (cursor !== '0');
@@ -84,7 +109,7 @@ export class RedisConnection {
   }
 
   async get(key: string): Promise<string | null> {
-    return this.#ask('GET', () => this.#client.get(key));
+    return this.#ask(() => this.#client.get(key));
   }
 
   health(): Health {
@@ -93,18 +118,20 @@ export class RedisConnection {
 
   close(): void {
     clearTimeout(this.#expectation);
+    this.#answers.stop();
     this.#client.disconnect();
     this.#gate.shut('closed');
   }
 
-  async #ask<T>(what: string, call: () => Promise<T>): Promise<T> {
+  async #ask<T>(call: () => Promise<T>): Promise<T> {
+    this.#answers.asked();
     try {
-      return await withTimeout(`Redis, ${what}`, this.#spec.commandTimeoutMs, call());
+      return await call();
     } catch (error) {
-      // A half-open connection looks healthy to TCP; only a new one can be trusted again.
-      if (error instanceof TimeoutError) this.#cut(error.message);
       if (refusals.test(messageOf(error))) throw new CoordinationError(`Redis refuses us: ${messageOf(error)}`);
       throw error;
+    } finally {
+      this.#answers.answered();
     }
   }
 
@@ -125,8 +152,8 @@ export class RedisConnection {
   /** ioredis goes on in database 0 when SELECT fails, where no peer would see our locks: so it is asked again. */
   async #check(): Promise<void> {
     try {
-      if (this.#spec.db !== 0) await this.#ask('SELECT', () => this.#client.select(this.#spec.db));
-      const version = /redis_version:(\d+)\.(\d+)/.exec(await this.#ask('INFO', () => this.#client.info('server')));
+      if (this.#spec.db !== 0) await this.#ask(() => this.#client.select(this.#spec.db));
+      const version = /redis_version:(\d+)\.(\d+)/.exec(await this.#ask(() => this.#client.info('server')));
       if (version !== null && isOlder([Number(version[1]), Number(version[2])])) {
         throw new CoordinationError(`Redis ${oldestVersion.join('.')} or later is needed`);
       }
@@ -136,11 +163,11 @@ export class RedisConnection {
       return;
     }
     clearTimeout(this.#expectation);
-    if (this.#gate.open()) this.#log.info({}, `connected to Redis at ${describe(this.#spec)}`);
+    if (this.#gate.open()) this.#log.info({ use: this.#use }, `connected to Redis at ${describe(this.#spec)}`);
   }
 
   #broken(why: string): void {
-    if (this.#gate.shut(why)) this.#log.warn({ why }, 'the connection to Redis is gone');
+    if (this.#gate.shut(why)) this.#log.warn({ why, use: this.#use }, 'the connection to Redis is gone');
     if (refusals.test(why)) this.#refused?.(new Error(why));
   }
 }

@@ -1,21 +1,21 @@
 import { randomUUID } from 'node:crypto';
-import { abortReason, delay } from '../../kernel/abort.ts';
+import { abortReason, delay, raceAbort } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { around } from '../../kernel/jitter.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { RedisSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
+import type { HeartbeatDeps } from '../heartbeats.ts';
 import { Custody, type HeldLock, type LockBackend, type ReleaseResult } from '../lock-backend.ts';
-import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { RedisCalls, type RedisCall } from './redis-calls.ts';
 import { openRedis, RedisConnection } from './redis-connection.ts';
+import type { RedisKept } from './redis-renewals.ts';
 import {
   callPrefix,
   firstInQueue,
   queueKey,
   redisKeys,
   releaseScript,
-  renewScript,
   taken,
   takeScript,
   waitersScript,
@@ -31,15 +31,12 @@ const mostRoomMs = 15;
 const roomShare = 1 / 4;
 
 /** One who wants a lock. */
-interface Contender {
-  /** The lock's keys and last its queue's. */
-  readonly keys: readonly string[];
-  readonly token: string;
+interface Contender extends RedisKept {
   /** In the queue: where to call us, and the token. */
   readonly who: string;
 }
 
-/** What one is told who does not get the lock; `unknown`: the server did not answer, or the main loop is silent. */
+/** What one is told who does not get the lock; `unknown`: the server did not answer. */
 type Refusal = 'first' | 'waits' | 'unknown';
 
 /** Whether one who does not get the lock joins its queue. */
@@ -48,88 +45,115 @@ type Patience = 'waiting' | 'at once';
 interface Held extends Contender {
   readonly custody: Custody;
   readonly sinceMs: number;
+  /** Ends the renewals. */
+  readonly letGo: () => void;
 }
 
 /**
- * Tooz's `redis://` lock: a key with a random token and a time to live, renewed by a beat. Both of Tooz's spellings of
- * the key are taken together, unless the operator names one, because peers of either release may be about.
+ * Tooz's `redis://` lock: a key with a random token and a time to live, renewed by the lock thread. Both of Tooz's
+ * spellings of the key are taken together, unless the operator names one, because peers of either release may be about.
  *
  * Our waiters stand in a queue beside the lock. Who gives the lock back calls the first of them; Python's peers, who
  * know of no queue and only poll, find it free in between. The queue only orders: the keys alone decide.
  *
  * Redis does not promise to keep an acknowledged key (a restart without persistence, a failover to a replica that had
- * not got it yet); the next beat finds that out.
+ * not got it yet); the next renewal finds that out.
  */
 export class RedisBackend implements LockBackend {
   readonly name = 'redis locks';
   readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: false, fifo: true };
   readonly #spec: RedisSpec;
-  readonly #deps: RemoteBackendDeps;
+  readonly #deps: HeartbeatDeps<RedisKept>;
   readonly #connection: RedisConnection;
   readonly #calls: RedisCalls;
   readonly #clientId = randomUUID();
-  readonly #held = new Set<Held>();
-  readonly #beat: Loop;
+  readonly #checks: Loop;
 
-  constructor(spec: RedisSpec, deps: RemoteBackendDeps) {
+  constructor(spec: RedisSpec, deps: HeartbeatDeps<RedisKept>) {
     this.#spec = spec;
     this.#deps = deps;
-    this.#connection = new RedisConnection(spec, deps.log);
+    this.#connection = new RedisConnection(spec, deps.log, 'locks');
     this.#calls = new RedisCalls({
       connect: () => openRedis(spec),
       channel: callPrefix(spec) + this.#clientId,
       answerWithinMs: spec.commandTimeoutMs,
       log: deps.log,
     });
-    this.#beat = new Loop({
-      turn: () => this.#renewAll(),
+    this.#checks = new Loop({
+      turn: () => this.#checkConnections(),
       pauseMs: () => this.#spec.beatMs,
-      // A renewal that failed proves nothing: the proofs run out by themselves.
-      onError: (error) => this.#deps.log.debug({ err: error }, 'Redis did not confirm a heartbeat'),
+      onError: (error) => this.#deps.log.debug({ err: error }, 'Redis did not answer'),
     });
   }
 
   async start(signal: AbortSignal): Promise<void> {
     await this.#connection.start(signal);
-    this.#beat.start(this.#spec.beatMs);
+    try {
+      await this.#deps.heartbeats.start(signal);
+    } catch (error) {
+      this.#connection.close();
+      throw error;
+    }
+    this.#checks.start(this.#spec.beatMs);
   }
 
   /** Keys that are still held guard work that still runs; they are left to their time to live. */
-  async stop(): Promise<void> {
-    await this.#beat.stop();
+  async stop(how: { force: AbortSignal }): Promise<void> {
+    await this.#deps.heartbeats.stop(how);
+    await this.#checks.stop(how.force);
     this.#calls.close();
     this.#connection.close();
   }
 
   health(): Health {
-    return this.#connection.health();
+    const connected = this.#connection.health();
+    return connected.ok ? this.#deps.heartbeats.health() : connected;
+  }
+
+  /** A connection that has died silently is found out before somebody needs it. */
+  async #checkConnections(): Promise<void> {
+    void this.#calls.check();
+    await this.#connection.ping();
   }
 
   acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
-    return this.#contend(wireName, async (contender) => {
-      const first = await this.#try(contender, signal);
+    return this.#contend(wireName, signal, async (contender) => {
+      const first = await this.#try(contender, signal, 'waiting');
       return typeof first === 'object' ? first : this.#queueUp(contender, signal);
     });
   }
 
   tryOne(wireName: string, signal: AbortSignal): Promise<HeldLock | undefined> {
-    return this.#contend(wireName, async (contender) => {
+    return this.#contend(wireName, signal, async (contender) => {
       const outcome = await this.#try(contender, signal, 'at once');
       if (outcome === 'unknown') this.#takeBack(contender);
       return typeof outcome === 'object' ? outcome : undefined;
     });
   }
 
-  async #contend<T>(wireName: string, work: (contender: Contender) => Promise<T>): Promise<T> {
-    const token = randomUUID().replaceAll('-', '');
-    const keys = [...redisKeys(this.#spec, wireName), queueKey(this.#spec, wireName)];
-    const contender: Contender = { keys, token, who: `${this.#clientId}/${token}` };
+  /** A call that hangs must not hold up who has given up; what comes of it late is taken back. */
+  async #contend<T extends HeldLock | undefined>(
+    wireName: string,
+    signal: AbortSignal,
+    work: (contender: Contender) => Promise<T>,
+  ): Promise<T> {
+    const contender = this.#contender(wireName);
+    const outcome = work(contender);
     try {
-      return await work(contender);
+      return await raceAbort(outcome, signal);
     } catch (error) {
-      this.#takeBack(contender);
+      void outcome.then(
+        (lock) => lock?.release(),
+        () => this.#takeBack(contender),
+      );
       throw error;
     }
+  }
+
+  #contender(wireName: string): Contender {
+    const token = randomUUID().replaceAll('-', '');
+    const keys = [...redisKeys(this.#spec, wireName), queueKey(this.#spec, wireName)];
+    return { keys, token, who: `${this.#clientId}/${token}` };
   }
 
   /** A try without an answer may have won. If this does not reach the server, times to live end what it left. */
@@ -142,7 +166,7 @@ export class RedisBackend implements LockBackend {
     try {
       for (;;) {
         call.forget();
-        const outcome = await this.#try(contender, signal);
+        const outcome = await this.#try(contender, signal, 'waiting');
         if (typeof outcome === 'object') return outcome;
         await this.#untilCalled(call, outcome, signal);
       }
@@ -157,47 +181,41 @@ export class RedisBackend implements LockBackend {
     if (roomMs !== undefined && roomMs > 0) await delay(Math.min(mostRoomMs, roomMs) * 2 * Math.random(), signal);
   }
 
-  async #try(contender: Contender, signal: AbortSignal, how: Patience = 'waiting'): Promise<HeldLock | Refusal> {
-    await this.#connection.whenReady(signal);
-    // A lock for a main loop that hangs would only keep others waiting.
-    if (!this.#deps.mayRenew()) return 'unknown';
+  async #try(contender: Contender, signal: AbortSignal, how: Patience): Promise<HeldLock | Refusal> {
+    if (!this.#connection.ready || signal.aborted) await this.#connection.whenReady(signal);
+    const { keys, token, who } = contender;
     const sentMs = this.#deps.clock.nowMs();
-    const outcome = await this.#take(contender, how);
-    if (signal.aborted) throw abortReason(signal);
-    return outcome === 'won' ? this.#hold(contender, sentMs) : outcome;
-  }
-
-  async #take({ keys, token, who }: Contender, how: Patience): Promise<'won' | Refusal> {
+    const asked = [token, this.#spec.ttlMs, who, how === 'waiting' ? 1 : 0];
+    let said: number | undefined;
     try {
-      const said = await this.#connection.run(takeScript, keys, [
-        token,
-        this.#spec.ttlMs,
-        who,
-        how === 'waiting' ? 1 : 0,
-      ]);
-      return said === taken ? 'won' : said === firstInQueue ? 'first' : 'waits';
+      said = await this.#connection.run(takeScript, keys, asked);
     } catch (error) {
       if (error instanceof CoordinationError) throw error;
-      return 'unknown';
     }
+    if (signal.aborted) throw abortReason(signal);
+    if (said === taken) return this.#hold(contender, sentMs);
+    return said === undefined ? 'unknown' : said === firstInQueue ? 'first' : 'waits';
   }
 
   #hold(contender: Contender, sinceMs: number): HeldLock {
-    const held: Held = { ...contender, sinceMs, custody: new Custody() };
-    held.custody.proof.extend(sinceMs + this.#spec.ttlMs);
-    this.#held.add(held);
+    const { keys, token, who } = contender;
+    const custody = new Custody();
+    const { proof } = custody;
+    proof.extend(sinceMs + this.#spec.ttlMs);
+    const letGo = this.#deps.heartbeats.keep({ keys, token }, proof, (why) => custody.lose(why));
+    const held: Held = { keys, token, who, sinceMs, custody, letGo };
     return {
-      proof: held.custody.proof,
-      onLost: (listener) => held.custody.onLost(listener),
+      proof,
+      onLost: (listener) => custody.onLost(listener),
       release: () => this.#release(held),
     };
   }
 
   async #release(held: Held): Promise<ReleaseResult> {
-    this.#held.delete(held);
     const { lost, proof } = held.custody;
     const wasProvenMs = proof.untilMs();
     proof.end();
+    held.letGo();
     try {
       const heldMs = this.#deps.clock.nowMs() - held.sinceMs;
       const ours = await this.#giveBack(held, Math.min(mostRoomMs, heldMs * roomShare));
@@ -211,29 +229,6 @@ export class RedisBackend implements LockBackend {
   /** Deletes our keys and our place, and calls the next, who leaves the room that is given. */
   #giveBack({ keys, token, who }: Contender, roomMs: number): Promise<number> {
     return this.#connection.run(releaseScript, keys, [token, who, callPrefix(this.#spec), roomMs]);
-  }
-
-  async #renewAll(): Promise<void> {
-    if (!this.#deps.mayRenew()) {
-      this.#deps.log.warn({ locks: this.#held.size }, 'the main loop is silent: its locks are not renewed');
-      return;
-    }
-    void this.#calls.check();
-    if (this.#held.size === 0) await this.#connection.ping();
-    else await Promise.all([...this.#held].map((held) => this.#renew(held)));
-  }
-
-  async #renew(held: Held): Promise<void> {
-    const sentMs = this.#deps.clock.nowMs();
-    const confirmed = await this.#connection.run(renewScript, held.keys, [held.token, this.#spec.ttlMs]);
-    // Given back meanwhile: the answer is about a key that we deleted ourselves.
-    if (!this.#held.has(held)) return;
-    if (confirmed === 1) {
-      held.custody.proof.extend(sentMs + this.#spec.ttlMs);
-    } else {
-      this.#held.delete(held);
-      held.custody.lose('its key in Redis is gone or somebody else’s');
-    }
   }
 
   /** A lock that was taken in both spellings is listed once. */

@@ -7,6 +7,8 @@ export type ZkClient = zookeeper.Client;
 /** The parts of node-zookeeper-client's connection manager that this file must reach to close its gaps. */
 interface Manager {
   servers: readonly HostPort[];
+  sessionId: Buffer;
+  sessionPassword: Buffer;
   socket?: Pick<Socket, 'destroy' | 'cork' | 'uncork' | 'writableCorked'>;
   pendingBuffer: Buffer | null;
   packetQueue: { shift(): { callback?: (error: Error) => void } | undefined };
@@ -60,8 +62,16 @@ export class GovernedClient {
   #attempts = 0;
   #ended = false;
 
-  /** @param options.pauseMs the wait before each further round over the servers */
-  constructor(options: { servers: readonly HostPort[]; sessionTimeoutMs: number; pauseMs: () => number }) {
+  /**
+   * @param options.pauseMs the wait before each further round over the servers
+   * @param options.resumed a session to carry on
+   */
+  constructor(options: {
+    servers: readonly HostPort[];
+    sessionTimeoutMs: number;
+    pauseMs: () => number;
+    resumed?: { readonly id: Uint8Array; readonly password: Uint8Array };
+  }) {
     const { sessionTimeoutMs } = options;
     this.#servers = options.servers;
     this.#pauseMs = options.pauseMs;
@@ -70,6 +80,10 @@ export class GovernedClient {
     this.client = zookeeper.createClient('127.0.0.1', { sessionTimeout: sessionTimeoutMs, spinDelay: 0, retries: 0 });
     this.#manager = (this.client as unknown as { connectionManager: Manager }).connectionManager;
     this.#manager.servers = options.servers;
+    if (options.resumed !== undefined) {
+      this.#manager.sessionId = Buffer.from(options.resumed.id);
+      this.#manager.sessionPassword = Buffer.from(options.resumed.password);
+    }
     this.#manager.updateTimeout(sessionTimeoutMs);
     this.#manager.findNextServer = (connect) => this.#nextServer(connect);
     const read = this.#manager.onSocketData.bind(this.#manager);

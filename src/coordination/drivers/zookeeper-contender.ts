@@ -1,14 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import zookeeper from 'node-zookeeper-client';
-import { childAbort, never, raceAbort, withTimeout } from '../../kernel/abort.ts';
-import { Custody, type HeldLock, type ReleaseResult } from '../lock-backend.ts';
-import type { ProofCell } from '../proof-cell.ts';
+import { never, raceAbort, withTimeout } from '../../kernel/abort.ts';
+import type { Keeper } from '../heartbeats.ts';
+import { Custody, type HeldLock, type Proof, type ReleaseResult } from '../lock-backend.ts';
 import { isZkError } from './zookeeper-client.ts';
 import { Predecessors } from './zookeeper-predecessors.ts';
 import type { ZookeeperSession } from './zookeeper-session.ts';
+import type { ZookeeperKept } from './zookeeper-stand-in.ts';
 
-/** So many of those just before ours are watched. A node's end wakes as many as watch it. */
-const near = 2;
+/** So many of those just before ours are watched. A node's end wakes as many as watch it: a longer queue shall not all wake. */
+const near = 3;
 
 /** A removal that finds no connection waits this long for one before it goes on in the background. */
 const removeWithinMs = 3000;
@@ -35,6 +36,7 @@ export class Contender implements HeldLock {
   readonly #folder: string;
   readonly #memberId: string;
   readonly #access: zookeeper.ACL[];
+  readonly #heartbeats: Keeper<ZookeeperKept>;
   readonly #onReleased: () => void;
   readonly #before: Predecessors;
   readonly #prefix = randomUUID().replaceAll('-', '');
@@ -50,6 +52,7 @@ export class Contender implements HeldLock {
     folder: string;
     memberId: string;
     access: zookeeper.ACL[];
+    heartbeats: Keeper<ZookeeperKept>;
     onReleased: () => void;
   }) {
     this.#session = options.session;
@@ -57,11 +60,13 @@ export class Contender implements HeldLock {
     this.#before = new Predecessors(options.session, options.folder);
     this.#memberId = options.memberId;
     this.#access = options.access;
+    this.#heartbeats = options.heartbeats;
     this.#onReleased = options.onReleased;
   }
 
-  get proof(): ProofCell {
-    return this.#custody.proof;
+  /** The session's, until the lock is given back or lost. */
+  get proof(): Proof {
+    return { untilMs: () => Math.min(this.#custody.proof.untilMs(), this.#session.proof.untilMs()) };
   }
 
   onLost(listener: (why: string) => void): void {
@@ -70,39 +75,41 @@ export class Contender implements HeldLock {
 
   /** Resolves when the lock is ours. Rejects when `signal` aborts or the session ends; our node is removed then. */
   async win(signal: AbortSignal): Promise<void> {
-    await this.#enter(signal, async (ending) => {
-      while (!(await this.#isFirst(ending))) ending.throwIfAborted();
+    await this.#enter(signal, async () => {
+      while (!(await this.#isFirst(signal))) this.#throwIfOver(signal);
       return true;
     });
   }
 
   /** The same without a wait: false, and our node removed, where somebody is before us or the connection broke. */
   tryToWin(signal: AbortSignal): Promise<boolean> {
-    return this.#enter(signal, (ending) => this.#isFirstAtOnce(ending));
+    return this.#enter(signal, () => this.#isFirstAtOnce(signal));
   }
 
-  async #enter(signal: AbortSignal, comeFirst: (ending: AbortSignal) => Promise<boolean>): Promise<boolean> {
-    const ending = childAbort(signal, this.#session.ended);
+  async #enter(signal: AbortSignal, comeFirst: () => Promise<boolean>): Promise<boolean> {
     try {
-      const isFirst = await comeFirst(ending.signal);
+      const isFirst = await comeFirst();
       if (isFirst) {
-        await this.#session.whenProven(ending.signal);
-        ending.signal.throwIfAborted();
+        await this.#session.whenProven(signal);
+        this.#throwIfOver(signal);
         this.#guard();
       } else void this.#remove();
       return isFirst;
     } catch (error) {
       void this.#remove();
       throw error;
-    } finally {
-      ending.detach();
     }
+  }
+
+  #throwIfOver(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    this.#session.ended.throwIfAborted();
   }
 
   async release(): Promise<ReleaseResult> {
     this.#released = true;
-    const { lost } = this.#custody;
-    this.proof.end();
+    const { lost, proof } = this.#custody;
+    proof.end();
     // If it takes longer it goes on in the background, and our proof up to here is what counts.
     const found = await withTimeout('leaving a lock', removeWithinMs, this.#remove()).catch(() => true);
     this.#onReleased();
@@ -155,10 +162,7 @@ export class Contender implements HeldLock {
   async #list(): Promise<Queue> {
     try {
       return contenders(
-        await raceAbort(
-          this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
-          this.#session.ended,
-        ),
+        await this.#session.call<string[]>('list a lock', (client, done) => client.getChildren(this.#folder, done)),
       );
     } catch (error) {
       if (isZkError(error, 'NO_NODE')) return [];
@@ -189,35 +193,39 @@ export class Contender implements HeldLock {
   }
 
   /**
-   * The lock is ours: passes the session's proofs on, and hears of the session's end, and from the next heartbeat on of
-   * the node's: most locks are given back before, and need not pay for a watch.
+   * The lock is ours while the session is proven: hears of the session's end, and from the next heartbeat on of the
+   * node's: most locks are given back before, and need not pay for a watch.
    */
   #guard(): void {
-    this.proof.extend(this.#session.provenMs);
-    let watched = false;
-    const stopProofs = this.#session.onProof((untilMs) => {
-      this.proof.extend(untilMs);
-      if (!watched) void this.#watchOwnNode();
-      watched = true;
+    const { proof } = this.#custody;
+    proof.extend(Infinity);
+    const letGo = this.#heartbeats.keep({ kind: 'node', path: this.#ownPath }, proof, (why) => this.#custody.lose(why));
+    const stopProofs = this.#session.onProof(() => {
+      stopProofs();
+      void this.#watchOwnNode();
     });
     const onEnd = (): void => {
       stopProofs();
       if (!this.#released) this.#custody.lose(String(this.#session.ended.reason));
     };
-    this.#session.ended.addEventListener('abort', onEnd, { once: true });
+    this.#session.ended.addEventListener('abort', onEnd);
     this.#stopGuarding = () => {
+      letGo();
       stopProofs();
       this.#session.ended.removeEventListener('abort', onEnd);
     };
   }
 
+  get #ownPath(): string {
+    return `${this.#folder}/${this.#node ?? ''}`;
+  }
+
   /** An operator may delete the node by hand; then the next contender has the lock. */
   async #watchOwnNode(): Promise<void> {
     if (this.#released) return;
-    const path = `${this.#folder}/${this.#node ?? ''}`;
     try {
       await this.#session.call('watch our node', (client, done) =>
-        client.getData(path, () => void this.#watchOwnNode(), done),
+        client.getData(this.#ownPath, () => void this.#watchOwnNode(), done),
       );
     } catch (error) {
       if (this.#released) return;

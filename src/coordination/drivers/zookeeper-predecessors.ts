@@ -46,7 +46,7 @@ export class Predecessors {
       };
       this.#watchAll(nodes);
     });
-    return raceAbort(news, signal).finally(stop);
+    return raceAbort(raceAbort(news, signal), this.#session.ended).finally(stop);
   }
 
   #watchAll(nodes: readonly string[]): void {

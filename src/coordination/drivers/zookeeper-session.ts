@@ -5,6 +5,7 @@ import { TimeoutError } from '../../kernel/errors.ts';
 import { Loop } from '../../kernel/loop.ts';
 import type { ZookeeperSpec } from '../backend-spec.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import { ProofCell } from '../proof-cell.ts';
 import { GovernedClient, isZkError, toZkError, ZkError, type ZkClient } from './zookeeper-client.ts';
 
 type Done<T> = (error: unknown, result: T) => void;
@@ -17,34 +18,53 @@ type Done<T> = (error: unknown, result: T) => void;
 const beatsPerSession = 8;
 const unprovenShare = 1 / 4 + 1 / beatsPerSession;
 
+/** Who a session is to the servers: with this, another connection may carry it on. */
+export interface SessionIdentity {
+  readonly id: Uint8Array;
+  readonly password: Uint8Array;
+  /** As it was agreed. */
+  readonly timeoutMs: number;
+}
+
 /**
  * One ZooKeeper session, with what node-zookeeper-client lacks: each call has a deadline, and a call that misses it
  * costs the connection; a beat proves the session by a write through the leader; and the end is latched, once, as soon
  * as nothing was confirmed for a whole session's time, although the server that could say so may be out of reach.
  * A session that has ended is never used again; its owner makes another.
+ *
+ * Its servers let one connection at a time carry a session, the last that asked. So the lock thread can carry it on
+ * while the main loop is silent (ZookeeperStandIn): both write the same proof.
  */
 export class ZookeeperSession {
+  /** Until when the server cannot have expired the session. */
+  readonly proof: ProofCell;
   readonly #deps: RemoteBackendDeps;
   readonly #governed: GovernedClient;
   readonly #backoff: Backoff;
   readonly #end = sharedAbort();
   readonly #connections = new Set<() => void>();
-  readonly #proofs = new Set<(untilMs: number) => void>();
+  readonly #proofs = new Set<() => void>();
   readonly #beat: Loop;
-  #confirmedMs: number;
-  #provenMs = -Infinity;
+  readonly #openedMs: number;
   #sessionMs: number;
   #connectionNumber = 0;
 
-  constructor(spec: ZookeeperSpec, deps: RemoteBackendDeps) {
+  /** @param resumed a session that lives, and the proof of it, to be carried on by this connection */
+  constructor(
+    spec: ZookeeperSpec,
+    deps: RemoteBackendDeps,
+    resumed?: { readonly identity: SessionIdentity; readonly proof: ProofCell },
+  ) {
     this.#deps = deps;
+    this.proof = resumed?.proof ?? new ProofCell();
     this.#backoff = new Backoff(spec.reconnect);
-    this.#sessionMs = spec.sessionTimeoutMs;
-    this.#confirmedMs = deps.clock.nowMs();
+    this.#sessionMs = resumed?.identity.timeoutMs ?? spec.sessionTimeoutMs;
+    this.#openedMs = deps.clock.nowMs();
     this.#governed = new GovernedClient({
       servers: spec.shuffle ? shuffled(spec.servers) : spec.servers,
-      sessionTimeoutMs: spec.sessionTimeoutMs,
+      sessionTimeoutMs: this.#sessionMs,
       pauseMs: () => this.#backoff.nextMs(),
+      ...(resumed === undefined ? {} : { resumed: resumed.identity }),
     });
     if (spec.digest !== undefined) this.#governed.client.addAuthInfo('digest', Buffer.from(spec.digest));
     this.#beat = new Loop({
@@ -68,9 +88,10 @@ export class ZookeeperSession {
     return this.#connectionNumber;
   }
 
-  /** Until when the server cannot have expired the session. */
-  get provenMs(): number {
-    return this.#provenMs;
+  /** Known once it is connected. */
+  get identity(): SessionIdentity {
+    const { client } = this.#governed;
+    return { id: client.getSessionId(), password: client.getSessionPassword(), timeoutMs: this.#sessionMs };
   }
 
   open(): void {
@@ -82,8 +103,8 @@ export class ZookeeperSession {
     this.#beat.start();
   }
 
-  /** Calls `listener` with every newly proven instant, until the returned function is called. */
-  onProof(listener: (untilMs: number) => void): () => void {
+  /** Calls `listener` with every heartbeat that is confirmed here, until the returned function is called. */
+  onProof(listener: () => void): () => void {
     this.#proofs.add(listener);
     return () => this.#proofs.delete(listener);
   }
@@ -107,9 +128,9 @@ export class ZookeeperSession {
 
   /** Resolves when the session is proven to live: connected, authenticated, accepted by the leader. */
   async whenProven(signal: AbortSignal): Promise<void> {
-    if (this.#provenMs > this.#deps.clock.nowMs()) return;
+    if (this.proof.untilMs() > this.#deps.clock.nowMs()) return;
     let stop = (): void => undefined;
-    const proven = new Promise<void>((resolve) => (stop = this.onProof(() => resolve())));
+    const proven = new Promise<void>((resolve) => (stop = this.onProof(resolve)));
     await this.#unlessEnded(proven, signal).finally(stop);
   }
 
@@ -173,7 +194,7 @@ export class ZookeeperSession {
   /** A transaction that only checks that `/` exists: it changes nothing, yet has to pass the leader and a quorum. */
   async #beatOnce(): Promise<void> {
     const sentMs = this.#deps.clock.nowMs();
-    if (sentMs - this.#confirmedMs > this.#sessionMs) {
+    if (sentMs - this.#confirmedMs() > this.#sessionMs) {
       this.abandon('nothing was confirmed for a whole session');
       return;
     }
@@ -183,9 +204,17 @@ export class ZookeeperSession {
     }
     if (!this.connected) return;
     await this.call<unknown>('heartbeat', (client, done) => client.transaction().check('/').commit(done));
-    this.#confirmedMs = sentMs;
-    this.#provenMs = sentMs + this.#sessionMs * (1 - unprovenShare);
-    for (const listener of [...this.#proofs]) listener(this.#provenMs);
+    this.proof.extend(sentMs + this.#provenForMs());
+    for (const listener of [...this.#proofs]) listener();
+  }
+
+  #provenForMs(): number {
+    return this.#sessionMs * (1 - unprovenShare);
+  }
+
+  /** When the last heartbeat that was confirmed had been sent, by whichever connection carried the session. */
+  #confirmedMs(): number {
+    return Math.max(this.#openedMs, this.proof.untilMs() - this.#provenForMs());
   }
 }
 

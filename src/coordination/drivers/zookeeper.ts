@@ -8,10 +8,11 @@ import { Loop } from '../../kernel/loop.ts';
 import type { ZookeeperSpec } from '../backend-spec.ts';
 import { CoordinationError, type Guarantees, type Holder } from '../coordinator.ts';
 import type { HeldLock, LockBackend } from '../lock-backend.ts';
-import type { RemoteBackendDeps } from '../lock-worker-host.ts';
+import type { HeartbeatDeps } from '../heartbeats.ts';
 import { isZkError } from './zookeeper-client.ts';
 import { contenders, Contender } from './zookeeper-contender.ts';
 import { accessList, ZookeeperSession } from './zookeeper-session.ts';
+import type { ZookeeperKept } from './zookeeper-stand-in.ts';
 
 /**
  * Tooz's `zookeeper://` lock, which is kazoo's: contenders queue as ephemeral sequential nodes below
@@ -22,7 +23,7 @@ export class ZookeeperBackend implements LockBackend {
   readonly name = 'zookeeper locks';
   readonly guarantees: Guarantees = { scope: 'cluster', survivesFailover: true, fifo: true };
   readonly #spec: ZookeeperSpec;
-  readonly #deps: RemoteBackendDeps;
+  readonly #deps: HeartbeatDeps<ZookeeperKept>;
   readonly #root: string;
   readonly #access: zookeeper.ACL[];
   readonly #held = new Set<Contender>();
@@ -32,7 +33,7 @@ export class ZookeeperBackend implements LockBackend {
   #session: ZookeeperSession | undefined;
   #problem: string | undefined = 'not started';
 
-  constructor(spec: ZookeeperSpec, deps: RemoteBackendDeps) {
+  constructor(spec: ZookeeperSpec, deps: HeartbeatDeps<ZookeeperKept>) {
     this.#spec = spec;
     this.#deps = deps;
     this.#root = `/${spec.namespace}/locks`;
@@ -46,14 +47,19 @@ export class ZookeeperBackend implements LockBackend {
   }
 
   async start(signal: AbortSignal): Promise<void> {
-    const session = await this.#open(signal);
-    this.#use(session);
+    await this.#deps.heartbeats.start(signal);
+    try {
+      this.#use(await this.#open(signal));
+    } catch (error) {
+      await this.#deps.heartbeats.stop({ force: signal });
+      throw error;
+    }
     this.#keeper.start();
   }
 
   /** With locks still held the session is not closed: they guard work that may still run, until it expires. */
   async stop(how: { force: AbortSignal }): Promise<void> {
-    const stopping = this.#keeper.stop();
+    const stopping = Promise.all([this.#keeper.stop(), this.#deps.heartbeats.stop(how)]);
     const session = this.#session;
     this.#problem = 'stopped';
     if (this.#held.size > 0) session?.abandon('stopped with locks held');
@@ -63,7 +69,8 @@ export class ZookeeperBackend implements LockBackend {
 
   health(): Health {
     if (this.#problem !== undefined) return { ok: false, detail: `ZooKeeper: ${this.#problem}` };
-    return this.#session?.connected === true ? { ok: true } : { ok: false, detail: 'ZooKeeper: not connected' };
+    if (this.#session?.connected !== true) return { ok: false, detail: 'ZooKeeper: not connected' };
+    return this.#deps.heartbeats.health();
   }
 
   async acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
@@ -92,6 +99,7 @@ export class ZookeeperBackend implements LockBackend {
       folder: `${this.#root}/${wireName}`,
       memberId: this.#spec.memberId,
       access: this.#access,
+      heartbeats: this.#deps.heartbeats,
       onReleased: () => this.#held.delete(contender),
     });
     try {
@@ -145,7 +153,7 @@ export class ZookeeperBackend implements LockBackend {
 
   /** Opens a session, proven, with the namespace made. Rejects with `CoordinationError`. */
   async #open(signal: AbortSignal): Promise<ZookeeperSession> {
-    const session = new ZookeeperSession(this.#spec, this.#deps);
+    const session = new ZookeeperSession(this.#spec, { ...this.#deps, mayRenew: () => true });
     session.open();
     try {
       await withTimeout('opening a session', this.#spec.sessionTimeoutMs, session.whenProven(signal));
@@ -160,12 +168,15 @@ export class ZookeeperBackend implements LockBackend {
 
   #use(session: ZookeeperSession): void {
     this.#session = session;
+    const what = { kind: 'session', identity: session.identity } as const;
+    const letGo = this.#deps.heartbeats.keep(what, session.proof, (why) => session.abandon(why));
+    session.ended.addEventListener('abort', letGo, { once: true });
     this.#problem = undefined;
     this.#backoff.reset();
     for (const wake of [...this.#sessionChanges]) wake();
   }
 
-  /** One session's life: waits for its end, then opens the next, unless the main loop is silent. */
+  /** One session's life: waits for its end, then opens the next. */
   async #keepSession(stopping: AbortSignal): Promise<void> {
     if (this.#session?.ended.aborted === false) {
       const { ended } = this.#session;
@@ -174,7 +185,6 @@ export class ZookeeperBackend implements LockBackend {
       this.#deps.log.warn({ why: this.#problem }, 'the ZooKeeper session has ended; its locks are lost');
     }
     this.#session = undefined;
-    if (!this.#deps.mayRenew()) return;
     this.#use(await this.#open(stopping));
     this.#deps.log.info({}, 'a new ZooKeeper session was opened');
   }

@@ -11,6 +11,7 @@ import {
   stopMember,
   type MemberOptions,
 } from '../../contract/coordinator/members.ts';
+import { forgetZookeeperLocks } from '../../chaos/locks/forget-zookeeper.ts';
 import { lockServers, type LockServer, type LockServerName } from '../../support/lock-servers.ts';
 import { eventually } from '../../support/poll.ts';
 import { startRedis, startZookeeper, type TestServer } from '../../support/servers.ts';
@@ -25,16 +26,16 @@ interface Service extends LockServer {
   readonly name: LockServerName;
   /** Whether a lock outlives the connection of its owner, and its server. */
   readonly outlives: boolean;
-  /** Whether it is asked for all locks of an operation in one round trip. */
-  readonly takesSeveral: boolean;
+  /** Whether its client is on the main loop, which asks for all locks of an operation in one round trip. */
+  readonly onMainLoop: boolean;
 }
 
 const services: readonly Service[] = [
-  { name: 'redis', ...lockServers.redis, outlives: true, takesSeveral: true },
-  { name: 'zookeeper', ...lockServers.zookeeper, outlives: true, takesSeveral: true },
-  { name: 'etcd', ...lockServers.etcd, outlives: true, takesSeveral: true },
-  { name: 'memcached', ...lockServers.memcached, outlives: true, takesSeveral: false },
-  { name: 'mysql', ...lockServers.mysql, outlives: false, takesSeveral: false },
+  { name: 'redis', ...lockServers.redis, outlives: true, onMainLoop: true },
+  { name: 'zookeeper', ...lockServers.zookeeper, outlives: true, onMainLoop: true },
+  { name: 'etcd', ...lockServers.etcd, outlives: true, onMainLoop: true },
+  { name: 'memcached', ...lockServers.memcached, outlives: true, onMainLoop: false },
+  { name: 'mysql', ...lockServers.mysql, outlives: false, onMainLoop: false },
 ];
 const ttlMs = 3000;
 
@@ -93,6 +94,22 @@ describe.each(services)('a lock on $name', (service) => {
     await eventually(() => far.health().ok);
   });
 
+  it('is given up at once by who waits no longer, though the service is silent, and left to others', async () => {
+    const { near } = await setUp();
+    // With the times of every day: what the service is granted for an answer is much longer than this wait.
+    const patient = await startMember({ url: service.url(proxy.port) });
+    cleanUps.push(() => stopMember(patient));
+    proxy.blackHole();
+    const sinceMs = clock.nowMs();
+    await expect(take(patient, 200)).rejects.toThrow('not to be had');
+    expect(clock.nowMs() - sinceMs).toBeLessThan(2000);
+    proxy.heal();
+    // A stream of bytes that lacks some is no use any more.
+    proxy.reset();
+    await (await take(near)).release();
+    await (await take(patient)).release();
+  });
+
   it('survives a short break, and is still its owner’s', async (test) => {
     if (!service.outlives) return test.skip();
     const { near, far } = await setUp();
@@ -108,7 +125,7 @@ describe.each(services)('a lock on $name', (service) => {
   });
 
   it('is had together with seven others in the time of one', async (test) => {
-    if (!service.takesSeveral) return test.skip();
+    if (!service.onMainLoop) return test.skip();
     const { far } = await setUp();
     const timeOf = async (count: number): Promise<number> => {
       const names = Array.from({ length: count }, (_, at) => lockName(`several-${count}-${at}`));
@@ -155,7 +172,8 @@ describe.each(services)('a lock on $name', (service) => {
     expect(await member.line()).toBe('kept');
   });
 
-  it('is lost when the thread with the client dies, and waits go on in the next one', async () => {
+  it('is lost when the thread with the whole client dies, and waits go on in the next one', async (test) => {
+    if (service.onMainLoop) return test.skip();
     const threads: Worker[] = [];
     const note = (thread: Worker): void => void threads.push(thread);
     process.on('worker', note);
@@ -173,6 +191,16 @@ describe.each(services)('a lock on $name', (service) => {
     next.assertHeld();
     await next.release();
     expect(threads).toHaveLength(3);
+    await (await take(near)).release();
+  });
+
+  it('is kept when the thread that renews it dies, by the next one, also while the main loop is blocked', async (test) => {
+    if (!service.onMainLoop) return test.skip();
+    const { near } = await setUp();
+    const member = await spawnMember(plain(at(server.port)), 'orphan', name, '6000');
+    expect(await member.line()).toBe('held');
+    await expect(take(near, 5_000)).rejects.toThrow('not to be had');
+    expect(await member.line()).toBe('kept');
     await (await take(near)).release();
   });
 
@@ -217,6 +245,20 @@ describe.concurrent('with the times of every day, a main loop that is blocked fo
       expect(await member.line()).toBe('kept');
       await (await take(other)).release();
       await stopMember(other);
+    } finally {
+      await server.stop();
+    }
+  });
+});
+
+describe('a lock on zookeeper, when its node is deleted while the main loop is blocked', () => {
+  it('is lost, as the loop finds when it goes on', async () => {
+    const server = await startZookeeper();
+    try {
+      const member = await spawnMember(plain({ url: server.url, lockTtlMs: ttlMs }), 'block', name, '4000');
+      expect(await member.line()).toBe('held');
+      await forgetZookeeperLocks(server.port);
+      expect(await member.line()).toBe('lost');
     } finally {
       await server.stop();
     }

@@ -76,4 +76,17 @@ describe('the queue for a lock on Redis', () => {
     await (await waiting).release();
     await Promise.all(members.map(stopMember));
   });
+
+  it('is kept also by a server that has forgotten the scripts', async () => {
+    const name = lockName('forgotten');
+    const lease = await one.acquire([name], { waitMs: 5000, signal: forever });
+    const waiting = two.acquire([name], { waitMs: 5000, signal: forever });
+    await eventually(async () => (await waitersOf(name)) === 1);
+    await admin.script('FLUSH');
+    await expect(lease.release()).resolves.toBe('released');
+    const next = await waiting;
+    await admin.script('FLUSH');
+    await expect(one.acquire([name], { waitMs: 100, signal: forever })).rejects.toThrow('not to be had');
+    await expect(next.release()).resolves.toBe('released');
+  });
 });
