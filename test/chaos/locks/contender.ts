@@ -1,9 +1,10 @@
 /*
  * A process of the lock faults: takes one or two of a few locks, holds them for a while, asks whether a write with its
  * tokens would count, gives them back, again and again until SIGTERM, and writes down what it knows. Argument: its task,
- * as JSON.
+ * as JSON. For each line on its input, a number, its main loop is busy for as many milliseconds.
  */
 import { openSync, writeSync } from 'node:fs';
+import { createInterface } from 'node:readline';
 import type { Coordinator, Lease } from '../../../src/coordination/coordinator.ts';
 import { createCoordinator } from '../../../src/coordination/create.ts';
 import { lockName, type LockName } from '../../../src/coordination/lock-names.ts';
@@ -129,6 +130,9 @@ const ending = new AbortController();
 const end = (): void => ending.abort(new Error('told to end'));
 process.once('SIGTERM', end);
 // Whoever started it is gone.
-process.stdin.once('end', end).resume();
+process.stdin.once('end', end);
+createInterface({ input: process.stdin }).on('line', (line) => {
+  for (const untilMs = performance.now() + Number(line); performance.now() < untilMs;);
+});
 await new Contender(JSON.parse(process.argv[2] ?? '') as ContenderTask).run(ending.signal);
 process.stdin.destroy();

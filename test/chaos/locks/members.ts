@@ -43,6 +43,8 @@ export class Member {
     const task: ContenderTask = { ...this.#task, story, name };
     const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['pipe', 'ignore', 'pipe'] });
     this.#child = child;
+    // What is written to one that was killed meanwhile.
+    child.stdin.on('error', () => undefined);
     let said = '';
     child.stderr.on('data', (piece: Buffer) => (said = (said + piece.toString()).slice(-2_000)));
     child.once('close', (code, signal) => {
@@ -66,6 +68,11 @@ export class Member {
 
   thaw(): void {
     this.#child?.kill('SIGCONT');
+  }
+
+  /** Its main loop is busy for that long; its other threads are not. */
+  block(ms: number): void {
+    this.#child?.stdin?.write(`${ms}\n`);
   }
 
   async stop(): Promise<void> {

@@ -38,11 +38,11 @@ export interface Strike {
 }
 
 /**
- * - `kill`, `freeze`: a member's process. `partition`: its way to the service.
+ * - `kill`, `freeze`: a member's process. `block`: its main loop alone. `partition`: its way to the service.
  * - `stall`, `restart`: the service stands still, or is killed and started again.
  * - `forget`: the service loses its locks while it goes on.
  */
-export type StrikeKind = 'kill' | 'freeze' | 'partition' | 'stall' | 'restart' | 'forget';
+export type StrikeKind = 'kill' | 'freeze' | 'block' | 'partition' | 'stall' | 'restart' | 'forget';
 
 /** A lease's whole life, as it was written down. */
 export interface LeaseLife {

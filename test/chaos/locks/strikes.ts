@@ -27,7 +27,7 @@ export async function strike(site: Site, random: Random): Promise<Strike> {
   await strikes[chosen](site, member, lastsMs, random);
   const forgets = chosen === 'restart' && site.kind.forgetsAtRestart;
   const kind: StrikeKind = forgets ? 'forget' : chosen;
-  const isOnOne = chosen === 'kill' || chosen === 'freeze' || chosen === 'partition';
+  const isOnOne = (['kill', 'freeze', 'block', 'partition'] as readonly StrikeKind[]).includes(chosen);
   return { kind, fromMs, toMs: site.clock.nowMs(), ...(isOnOne ? { member: member.name } : {}) };
 }
 
@@ -39,6 +39,10 @@ const strikes: Readonly<Record<StrikeKind, Blow>> = {
     member.freeze();
     await sleep(lastsMs);
     member.thaw();
+  },
+  block: async (_, member, lastsMs) => {
+    member.block(lastsMs);
+    await sleep(lastsMs);
   },
   partition: async (_, { way }, lastsMs, random) => {
     const how = random.pick(cuts) ?? 'reset';
