@@ -7,7 +7,7 @@ import type { ProofCell } from '../proof-cell.ts';
 import { isZkError } from './zookeeper-client.ts';
 import { ZookeeperSession, type SessionIdentity } from './zookeeper-session.ts';
 
-/** So long the main loop may be silent before its session is carried on here: its own proof lasts three times as long. */
+/** So long the main loop may be silent before its session is carried on here. Its last proof lasts more than twice as long. */
 const silentShare = 1 / 5;
 const looksPerSession = 50;
 
@@ -43,6 +43,7 @@ export class ZookeeperStandIn implements Renewals<ZookeeperKept> {
   readonly #nodes = new Map<number, KeptNode>();
   readonly #watch: Loop;
   #lookedMs = -Infinity;
+  #wasLate = false;
 
   constructor(spec: ZookeeperSpec, deps: RemoteBackendDeps & { readonly silentMs: () => number }) {
     this.#spec = spec;
@@ -86,8 +87,9 @@ export class ZookeeperStandIn implements Renewals<ZookeeperKept> {
   #look(): Promise<void> {
     const sinceMs = this.#deps.clock.nowMs() - this.#lookedMs;
     this.#lookedMs += sinceMs;
-    // The whole process stood still: the main loop shall have its chance to show that it goes on, too.
-    if (sinceMs > 3 * this.#lookEveryMs()) return Promise.resolve();
+    // The whole process stood still: the main loop shall have its chance to show that it goes on, too, but only one.
+    this.#wasLate = !this.#wasLate && sinceMs > 3 * this.#lookEveryMs();
+    if (this.#wasLate) return Promise.resolve();
     for (const kept of this.#sessions.values()) this.#stand(kept);
     return Promise.resolve();
   }

@@ -43,7 +43,7 @@ describe('the watch over answers', () => {
     const answer = once(echo.stdout, 'data').then(() => one.answered());
     one.asked();
     echo.stdin.write('x');
-    const untilMs = performance.now() + 200;
+    const untilMs = performance.now() + 1000;
     while (performance.now() < untilMs);
     await answer;
     echo.kill();
