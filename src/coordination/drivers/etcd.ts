@@ -243,6 +243,7 @@ export class EtcdBackend implements LockBackend {
   async #release(entry: Entry, lease: Lease, custody: Custody): Promise<ReleaseResult> {
     const wasProvenMs = custody.proof.untilMs();
     custody.proof.end();
+    this.#entries.delete(entry);
     entry.letGo?.();
     try {
       const { succeeded } = await this.#txn(entry, releaseTxn(entry));
