@@ -45,20 +45,16 @@ export class Heartbeats<What extends object> implements Component, Keeper<What> 
   readonly name = 'lock heartbeats';
   readonly #thread: LockThread;
   readonly #kept = new Map<number, Kept>();
-  /** As the thread tells it; it tells of changes. */
-  #health: Health = { ok: true };
   #nextId = 1;
 
   constructor(options: LockThreadOptions) {
     this.#thread = new LockThread(options, {
       started: () => {
-        this.#health = { ok: true };
         for (const id of this.#kept.keys()) this.#tell(id);
       },
       died: () => undefined,
       receive: (message) => {
         if (message.event === 'lost') this.#end(message.id)?.lost(message.why);
-        if (message.event === 'health') this.#health = message.health;
       },
     });
   }
@@ -72,8 +68,7 @@ export class Heartbeats<What extends object> implements Component, Keeper<What> 
   }
 
   health(): Health {
-    const { problem } = this.#thread;
-    return problem === undefined ? this.#health : { ok: false, detail: problem };
+    return this.#thread.health();
   }
 
   keep(what: What, proof: ProofCell, lost: (why: string) => void): () => void {

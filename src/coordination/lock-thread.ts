@@ -1,12 +1,13 @@
 import { delay } from '../kernel/abort.ts';
 import { Backoff } from '../kernel/backoff.ts';
 import type { Clock } from '../kernel/clock.ts';
+import type { Component, Health } from '../kernel/component.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { Loop } from '../kernel/loop.ts';
 import type { Logger } from '../log/logger.ts';
 import type { BackendSpec, ReconnectSpec } from './backend-spec.ts';
 import { SharedInstant } from './proof-cell.ts';
-import type { Started, ToWorker, WorkerLog, WorkerNews } from './worker-protocol.ts';
+import type { Started, ThreadNews, ToWorker, WorkerNews } from './worker-protocol.ts';
 import { WorkerLink } from './worker-link.ts';
 
 export interface LockThreadOptions {
@@ -35,7 +36,8 @@ const quietShare = 1 / 25;
  * The thread beside the main loop on which locks are renewed, so that a busy main loop loses none. It is shown that
  * the main loop lives, and when it dies it is started again, ever more seldom if it dies again and again.
  */
-export class LockThread {
+export class LockThread implements Component {
+  readonly name = 'lock thread';
   readonly #options: LockThreadOptions;
   readonly #user: ThreadUser;
   readonly #mainLoopSeen = new SharedInstant();
@@ -44,6 +46,8 @@ export class LockThread {
   #signOfLife: NodeJS.Timeout | undefined;
   #link: WorkerLink | undefined;
   #problem: string | undefined = 'not started';
+  /** As the thread tells it; it tells of changes. */
+  #health: Health = { ok: true };
   #connectedMs = 0;
 
   constructor(options: LockThreadOptions, user: ThreadUser) {
@@ -55,6 +59,11 @@ export class LockThread {
   /** Why there is none; undefined while it runs. */
   get problem(): string | undefined {
     return this.#problem;
+  }
+
+  /** The thread's own word of its lock service, where there is a thread. */
+  health(): Health {
+    return this.#problem === undefined ? this.#health : { ok: false, detail: this.#problem };
   }
 
   async start(signal: AbortSignal): Promise<void> {
@@ -89,13 +98,15 @@ export class LockThread {
     const news = await link.start(signal);
     this.#link = link;
     this.#problem = undefined;
+    this.#health = { ok: true };
     this.#connectedMs = this.#options.clock.nowMs();
     void link.ended.then((why) => this.#bury(link, why));
     this.#user.started(news);
   }
 
-  #receive(message: WorkerNews | WorkerLog): void {
+  #receive(message: WorkerNews | ThreadNews): void {
     if (message.event === 'log') this.#options.log[message.level](message.fields, message.message);
+    else if (message.event === 'health') this.#health = message.health;
     else this.#user.receive(message);
   }
 

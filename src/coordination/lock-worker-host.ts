@@ -6,7 +6,7 @@ import { messageOf } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { HeldLock, LockBackend } from './lock-backend.ts';
 import type { ProofCell } from './proof-cell.ts';
-import type { FromWorker, ToClient, ToEnd, WorkerLog } from './worker-protocol.ts';
+import type { FromWorker, ThreadNews, ToClient, ToEnd } from './worker-protocol.ts';
 
 /** What a backend on the worker thread is given. */
 export interface RemoteBackendDeps {
@@ -161,7 +161,7 @@ export function reportHealth(port: MessagePort, of: { health(): Health }): void 
 /** A logger whose lines are written by the main thread. */
 export function portLogger(port: MessagePort, bound: Record<string, unknown> = {}): Logger {
   const at = (level: 'debug' | 'info' | 'warn' | 'error') => (fields: object, message: string) => {
-    const line = (all: object): WorkerLog => ({ event: 'log', level, fields: all, message });
+    const line = (all: object): ThreadNews => ({ event: 'log', level, fields: all, message });
     try {
       port.postMessage(line({ ...bound, ...fields }));
     } catch (error) {

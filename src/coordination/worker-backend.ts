@@ -38,7 +38,6 @@ export class WorkerBackend implements LockBackend {
   readonly #holding = new Map<number, Holding>();
   readonly #listings = new Map<number, Listing>();
   #guarantees: Guarantees = { scope: 'process', survivesFailover: false, fifo: false };
-  #health: Health = { ok: true };
   #nextId = 1;
 
   constructor(options: LockThreadOptions) {
@@ -63,8 +62,7 @@ export class WorkerBackend implements LockBackend {
   }
 
   health(): Health {
-    const { problem } = this.#thread;
-    return problem === undefined ? this.#health : { ok: false, detail: problem };
+    return this.#thread.health();
   }
 
   acquireOne(wireName: string, signal: AbortSignal): Promise<HeldLock> {
@@ -113,7 +111,6 @@ export class WorkerBackend implements LockBackend {
 
   #started(guarantees: Guarantees | undefined): void {
     if (guarantees !== undefined) this.#guarantees = guarantees;
-    this.#health = { ok: true };
     for (const [id, { wireName }] of this.#waiting) this.#thread.send({ op: 'acquire', id, wireName });
   }
 
@@ -142,9 +139,6 @@ export class WorkerBackend implements LockBackend {
         break;
       case 'holders':
         this.#listings.get(message.id)?.resolve(message.holders);
-        break;
-      case 'health':
-        this.#health = message.health;
         break;
     }
   }

@@ -3,7 +3,7 @@ import { delay, never, raceAbort } from '../kernel/abort.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { CoordinationError } from './coordinator.ts';
 import { workerEntry } from './worker-entry.ts';
-import type { FromWorker, Started, ToWorker, WorkerLog, WorkerNews, WorkerStart } from './worker-protocol.ts';
+import type { FromWorker, Started, ThreadNews, ToWorker, WorkerNews, WorkerStart } from './worker-protocol.ts';
 
 /** The client and its buffers fit many times over; small young spaces keep a second heap from costing memory. */
 const resourceLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 };
@@ -16,10 +16,10 @@ export class WorkerLink {
   /** Resolves when the thread has ended, with why; never rejects. */
   readonly ended: Promise<string>;
   readonly #worker: Worker;
-  readonly #receive: (message: WorkerNews | WorkerLog) => void;
+  readonly #receive: (message: WorkerNews | ThreadNews) => void;
   readonly #started: Promise<Started>;
 
-  constructor(start: WorkerStart, receive: (message: WorkerNews | WorkerLog) => void) {
+  constructor(start: WorkerStart, receive: (message: WorkerNews | ThreadNews) => void) {
     this.#receive = receive;
     this.#worker = new Worker(workerEntry(), { workerData: start, resourceLimits });
     this.ended = new Promise((resolve) => {

@@ -41,20 +41,22 @@ export type WorkerNews =
   /** Of a lock that was acquired, or of what was to be kept. */
   | { readonly event: 'lost'; readonly id: number; readonly why: string }
   | { readonly event: 'released'; readonly id: number; readonly result: ReleaseResult }
-  | { readonly event: 'holders'; readonly id: number; readonly holders: readonly Holder[] }
-  | { readonly event: 'health'; readonly health: Health };
+  | { readonly event: 'holders'; readonly id: number; readonly holders: readonly Holder[] };
 
-export interface WorkerLog {
-  readonly event: 'log';
-  readonly level: 'debug' | 'info' | 'warn' | 'error';
-  readonly fields: object;
-  readonly message: string;
-}
+/** What every worker tells. */
+export type ThreadNews =
+  | { readonly event: 'health'; readonly health: Health }
+  | {
+      readonly event: 'log';
+      readonly level: 'debug' | 'info' | 'warn' | 'error';
+      readonly fields: object;
+      readonly message: string;
+    };
 
 /** Worker → main loop. */
 export type FromWorker =
   | Started
   | { readonly event: 'start-failed'; readonly problem: string }
   | WorkerNews
-  | WorkerLog
+  | ThreadNews
   | { readonly event: 'stopped' };

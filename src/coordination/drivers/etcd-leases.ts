@@ -16,6 +16,11 @@ export interface Lease {
   readonly proof: ProofCell;
 }
 
+/** How long the lease lives from when this was called; 0 if it has run out, or was revoked. */
+export async function keepAlive(gateway: EtcdGateway, id: string): Promise<number> {
+  return leaseAnswer(await gateway.call('lease/keepalive', { ID: id })).ttlMs;
+}
+
 /**
  * Leases for acquisitions. Each has one for itself; so revoking it takes back whatever an unanswered attempt may have
  * done or may yet do. One on which nothing hangs and of which every answer has come is as good as new, and serves the
@@ -25,7 +30,7 @@ export class EtcdLeases {
   readonly #spec: EtcdSpec;
   readonly #clock: Clock;
   readonly #gateway: EtcdGateway;
-  #spares: Lease[] = [];
+  readonly #spares: Lease[] = [];
   #stopped = false;
 
   constructor(spec: EtcdSpec, deps: { readonly clock: Clock; readonly gateway: EtcdGateway }) {
@@ -56,12 +61,7 @@ export class EtcdLeases {
   /** Sees to it that one is at hand for whoever comes next, and that no others are left over. */
   async refresh(): Promise<void> {
     const spare = this.#spares.pop() ?? (await this.#grant());
-    const [young, old] = [
-      this.#spares.filter((one) => this.#isYoung(one)),
-      this.#spares.filter((one) => !this.#isYoung(one)),
-    ];
-    this.#spares = young;
-    for (const one of old) void this.revoke(one);
+    for (const one of this.#spares.splice(0)) this.giveBack(one);
     if (await this.#renew(spare)) this.giveBack(spare);
   }
 
@@ -86,7 +86,7 @@ export class EtcdLeases {
 
   async #renew({ id, proof }: Lease): Promise<boolean> {
     const sentMs = this.#clock.nowMs();
-    const { ttlMs } = leaseAnswer(await this.#gateway.call('lease/keepalive', { ID: id }));
+    const ttlMs = await keepAlive(this.#gateway, id);
     if (ttlMs > 0) proof.extend(sentMs + ttlMs);
     return ttlMs > 0;
   }

@@ -1,7 +1,8 @@
 import type { EtcdSpec } from '../backend-spec.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
-import { leaseAnswer, txnAnswer } from './etcd-answers.ts';
+import { txnAnswer } from './etcd-answers.ts';
 import { EtcdGateway } from './etcd-gateway.ts';
+import { keepAlive } from './etcd-leases.ts';
 import { checkTxn, type EtcdLockKey } from './etcd-requests.ts';
 import { KeptRenewals } from './kept-renewals.ts';
 
@@ -32,7 +33,7 @@ export function etcdRenewals(spec: EtcdSpec, deps: RemoteBackendDeps): KeptRenew
 }
 
 async function renew(gateway: EtcdGateway, { lease, key }: EtcdKept): Promise<number | string> {
-  const { ttlMs } = leaseAnswer(await gateway.call('lease/keepalive', { ID: lease }));
+  const ttlMs = await keepAlive(gateway, lease);
   if (ttlMs <= 0) return 'its lease in etcd has run out';
   // The renewal is one member's word; this is the majority's.
   const isOurs = key === undefined || txnAnswer(await gateway.call('kv/txn', checkTxn(key))).succeeded;

@@ -69,10 +69,6 @@ export class RedisConnection {
     }
   }
 
-  get ready(): boolean {
-    return this.#gate.problem === undefined;
-  }
-
   whenReady(signal: AbortSignal): Promise<void> {
     return this.#gate.whenOpen(signal);
   }

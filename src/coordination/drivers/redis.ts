@@ -182,7 +182,7 @@ export class RedisBackend implements LockBackend {
   }
 
   async #try(contender: Contender, signal: AbortSignal, how: Patience): Promise<HeldLock | Refusal> {
-    if (!this.#connection.ready || signal.aborted) await this.#connection.whenReady(signal);
+    await this.#connection.whenReady(signal);
     const { keys, token, who } = contender;
     const sentMs = this.#deps.clock.nowMs();
     const asked = [token, this.#spec.ttlMs, who, how === 'waiting' ? 1 : 0];

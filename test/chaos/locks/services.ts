@@ -20,7 +20,7 @@ export interface ServiceKind {
   forget?(port: number): Promise<void>;
 }
 
-const onProcesses: readonly StrikeKind[] = ['kill', 'freeze', 'block'];
+export const onProcesses: readonly StrikeKind[] = ['kill', 'freeze', 'block'];
 const all: readonly StrikeKind[] = [...onProcesses, 'partition', 'stall', 'restart', 'forget'];
 
 export const serviceKinds: readonly ServiceKind[] = [

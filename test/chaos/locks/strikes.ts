@@ -4,7 +4,7 @@ import type { TestServer } from '../../support/test-server.ts';
 import { cutOff, cuts } from '../links.ts';
 import type { Random } from '../random.ts';
 import type { Member } from './members.ts';
-import type { ServiceKind } from './services.ts';
+import { onProcesses, type ServiceKind } from './services.ts';
 import type { Strike, StrikeKind } from './story.ts';
 
 /** All that can be struck. */
@@ -27,7 +27,7 @@ export async function strike(site: Site, random: Random): Promise<Strike> {
   await strikes[chosen](site, member, lastsMs, random);
   const forgets = chosen === 'restart' && site.kind.forgetsAtRestart;
   const kind: StrikeKind = forgets ? 'forget' : chosen;
-  const isOnOne = (['kill', 'freeze', 'block', 'partition'] as readonly StrikeKind[]).includes(chosen);
+  const isOnOne = [...onProcesses, 'partition'].includes(chosen);
   return { kind, fromMs, toMs: site.clock.nowMs(), ...(isOnOne ? { member: member.name } : {}) };
 }
 
