@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Finding } from '../../src/cli/lock/finding.ts';
+import { boundProgram } from '../../src/kernel/bound-program.ts';
 import { eventually } from '../support/poll.ts';
 import { leaveOutPython, python } from '../support/programs.ts';
 import { buildOnce } from '../support/shared-servers.ts';
@@ -29,10 +30,8 @@ describe.skipIf(leaveOutPython('cinder'))('a Python service on the queue of our 
 
   async function startPython(locks: string): Promise<void> {
     const script = join(import.meta.dirname, 'locking-service.py');
-    const given = [script, service.configFile, 'ctl@folder', locks];
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', python, ...given], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
+    const [launcher, ...argv] = boundProgram([python, script, service.configFile, 'ctl@folder', locks]);
+    const child = spawn(launcher, argv, { stdio: ['ignore', 'pipe', 'inherit'] });
     children.push(child);
     await once(child.stdout, 'data');
   }

@@ -3,6 +3,7 @@ import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Json, JsonObject } from '../../src/domain/json.ts';
+import { boundProgram } from '../../src/kernel/bound-program.ts';
 import { python } from '../support/programs.ts';
 
 /** Cinder's own client of the volume service, in a process of its own. One command at a time. */
@@ -12,7 +13,8 @@ export class VolumeClient {
 
   constructor(configFile: string) {
     const script = join(import.meta.dirname, 'volume-client.py');
-    this.#child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', python, script, configFile]);
+    const [launcher, ...argv] = boundProgram([python, script, configFile]);
+    this.#child = spawn(launcher, argv);
     this.#child.stderr.pipe(process.stderr);
     this.#lines = createInterface(this.#child.stdout)[Symbol.asyncIterator]();
   }

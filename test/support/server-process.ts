@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { boundProgram } from '../../src/kernel/bound-program.ts';
 import { signalQuietly, signalTree } from './process-tree.ts';
 
 export interface ServerProcessOptions {
@@ -26,7 +27,8 @@ export interface ServerProcess {
 
 export async function startServerProcess(options: ServerProcessOptions): Promise<ServerProcess> {
   const log = openSync(options.logFile, 'a');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...options.argv], {
+  const [launcher, ...argv] = boundProgram(options.argv);
+  const child = spawn(launcher, argv, {
     cwd: options.cwd,
     env: options.env ?? process.env,
     detached: true,

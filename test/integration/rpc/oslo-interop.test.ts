@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CinderError } from '../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../src/domain/json.ts';
+import { boundProgram } from '../../../src/kernel/bound-program.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { createRpcServers } from '../../../src/rpc/create-rpc-servers.ts';
 import { createTransport } from '../../../src/rpc/create-transport.ts';
@@ -31,8 +32,8 @@ class OsloPeer {
 
   constructor(url: string, options: JsonObject) {
     const script = join(import.meta.dirname, 'oslo-peer.py');
-    const argv = ['--pdeathsig', 'KILL', '--', python, script, url, JSON.stringify(options)];
-    this.#child = spawn('setpriv', argv);
+    const [launcher, ...argv] = boundProgram([python, script, url, JSON.stringify(options)]);
+    this.#child = spawn(launcher, argv);
     this.#child.stderr.pipe(process.stderr);
     createInterface(this.#child.stdout).on('line', (line) => this.events.push(JSON.parse(line) as JsonObject));
   }

@@ -2,10 +2,11 @@ import { execFileSync, spawn } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { mountPoints } from '../../../src/drivers/remotefs/mount-table.ts';
+import { boundProgram } from '../../../src/kernel/bound-program.ts';
 import { eventually } from '../../support/poll.ts';
 import { python } from '../../support/programs.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
-import { mountPoints } from '../../../src/drivers/remotefs/mount-table.ts';
 
 export interface Fault {
   /** FUSE's name of a call, or all that change something. */
@@ -37,9 +38,8 @@ export async function startFaultyShare(): Promise<FaultyShare> {
   await mkdir(folder);
   await mkdir(dir);
   const script = join(import.meta.dirname, 'faulty-share.py');
-  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', python, script, folder, dir], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  });
+  const [launcher, ...argv] = boundProgram([python, script, folder, dir]);
+  const child = spawn(launcher, argv, { stdio: ['pipe', 'pipe', 'inherit'] });
   let failed: string[] = [];
   let told = 0;
   createInterface({ input: child.stdout }).on('line', (line) => {
