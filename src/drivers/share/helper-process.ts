@@ -1,5 +1,4 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { delay, never, raceAbort } from '../../kernel/abort.ts';
 import { boundProgram } from '../../kernel/bound-program.ts';
@@ -8,6 +7,7 @@ import type { StepGuard } from '../exec.ts';
 import { ShareError } from './share-error.ts';
 import type { AllowedFolders } from './share-paths.ts';
 import type { Deadline, FromHelper, ToHelper, VerbName } from './share-protocol.ts';
+import { onWholeLine } from './whole-lines.ts';
 
 interface Pending {
   readonly verb: VerbName;
@@ -46,7 +46,7 @@ export class HelperProcess {
     this.#child.once('error', (error) => this.#end(`the share helper did not start: ${error.message}`));
     this.#child.once('exit', (code, signal) => this.#end(`the share helper ended (${signal ?? `exit ${code}`})`));
     this.#child.stdin.on('error', (error) => this.#end(`the share helper cannot be written to: ${error.message}`));
-    createInterface({ input: this.#child.stdout }).on('line', (line) => this.#receive(JSON.parse(line) as FromHelper));
+    onWholeLine(this.#child.stdout, (line) => this.#receive(JSON.parse(line) as FromHelper));
   }
 
   get pid(): number | undefined {

@@ -1,8 +1,8 @@
-import { createInterface } from 'node:readline';
 import { parseArgs } from 'node:util';
 import { BootClock } from '../../native/boot-clock.ts';
 import { ShareHelper } from './share-helper.ts';
 import type { FromHelper, ToHelper } from './share-protocol.ts';
+import { onWholeLine } from './whole-lines.ts';
 
 /*
  * The process that makes all system calls on a backend's shares, and starts the programs that work there. A hung file
@@ -28,7 +28,6 @@ process.on('SIGINT', () => undefined);
 process.on('SIGTERM', () => undefined);
 process.on('SIGHUP', () => undefined);
 process.stdout.on('error', die);
-createInterface({ input: process.stdin })
-  .on('line', (line) => helper.receive(JSON.parse(line) as ToHelper))
-  .on('close', die);
+process.stdin.on('end', die);
+onWholeLine(process.stdin, (line) => helper.receive(JSON.parse(line) as ToHelper));
 send({ event: 'ready', pid: process.pid });
