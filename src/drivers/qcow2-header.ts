@@ -11,6 +11,7 @@ export interface Qcow2Header {
   readonly hasDataFile: boolean;
   /** `aes` is qcow's old own, which nobody should use. */
   readonly encryption: 'luks' | 'aes' | 'unknown' | null;
+  /** By its own word, or because it cannot be read. */
   readonly corrupt: boolean;
 }
 

@@ -3,7 +3,7 @@ import { open } from 'node:fs/promises';
 import { isErrno } from '../../kernel/errors.ts';
 import { ofdLockOwner } from '../../native/ofd-lock.ts';
 import { luksDataOffset } from '../luks-header.ts';
-import { parseQcow2Header, qcow2HeaderBytes } from '../qcow2-header.ts';
+import { parseQcow2Header, Qcow2HeaderError, qcow2HeaderBytes, type Qcow2Header } from '../qcow2-header.ts';
 import { CallError, type CallGuard } from './call-guard.ts';
 import type { ShareFiles } from './share-files.ts';
 import { pathIn, type AllowedFolders } from './share-paths.ts';
@@ -58,12 +58,28 @@ export async function imageFacts(path: string, name: string, probe: boolean): Pr
     const buffer = Buffer.alloc(qcow2HeaderBytes);
     const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
     const beginning = buffer.subarray(0, bytesRead);
-    const header = parseQcow2Header(beginning);
+    const header = headerIn(beginning);
     const luksDataAt = luksDataOffset(beginning);
     const busy = probe && (await ofdLockOwner(handle.fd)) !== undefined;
     return { name, bytes: stat.size, mode: stat.mode & 0o777, uid: stat.uid, gid: stat.gid, header, luksDataAt, busy };
   } finally {
     await handle.close();
+  }
+}
+
+/** Of no image whose header it is can anything else be told. */
+const unreadable: Qcow2Header = {
+  ...{ version: 0, virtualSize: 0, backingFile: null, backingFormat: null },
+  ...{ hasDataFile: false, encryption: null, corrupt: true },
+};
+
+/** Whether it matters that it cannot be read is for main to say: a raw volume's guest writes there what it likes. */
+function headerIn(beginning: Buffer): Qcow2Header | null {
+  try {
+    return parseQcow2Header(beginning);
+  } catch (error) {
+    if (error instanceof Qcow2HeaderError) return unreadable;
+    throw error;
   }
 }
 

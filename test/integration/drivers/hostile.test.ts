@@ -1,5 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Volume } from '../../../src/domain/rows.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { FolderBackend } from './folder-backend.ts';
@@ -11,6 +13,8 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
     backend = await FolderBackend.start();
   });
   afterAll(() => backend.stop());
+  const writeBeginning = (volume: Volume, bytes: string): void =>
+    writeFileSync(backend.path(`volume-${volume.id}`), bytes, { encoding: 'latin1', flag: 'r+' });
 
   it('takes a raw volume for raw where the database says so, and for a danger where nobody does', async () => {
     const volume = await backend.available();
@@ -22,6 +26,38 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('images that a guest or a stran
     await clone({ adminMetadataOf: () => Promise.resolve({ format: 'raw' }) });
     backend.expectBytes(`volume-${target.id}`, 'raw', 4096, 65536, 0);
     backend.expectBytes(`volume-${target.id}`, 'raw', 0, 1, 0x51);
+  });
+
+  it.each([
+    ['nothing more', ''],
+    ['an unknown version', '\0\0\0\x63'.padEnd(100, '\x01')],
+    ['a backing file beyond what is read', '\0\0\0\x02'.padEnd(100, '\x01')],
+  ])('lets a guest write the beginning of a qcow2 header into a raw volume, with %s after it', async (_, rest) => {
+    const volume = await backend.available();
+    writeBeginning(volume, `QFI\xfb${rest}`);
+    const work = backend.work({ adminMetadataOf: () => Promise.resolve({ format: 'raw' }) });
+    const { info } = await backend.driver.connection.connect(volume, {}, work);
+    expect(info.data).toMatchObject({ name: `volume-${volume.id}`, format: 'raw' });
+    await backend.driver.snapshots.create(backend.snapshotRow(volume), volume, work);
+    const target = backend.volume();
+    await backend.driver.clone.create(target, { kind: 'volume', volume }, work);
+    backend.expectBytes(`volume-${target.id}`, 'raw', 0, 1, 0x51);
+    const unknown = backend.available().then(async (another) => {
+      writeBeginning(another, `QFI\xfb${rest}`);
+      return backend.driver.connection.connect(another, {}, backend.work());
+    });
+    await expect(unknown).rejects.toThrow('qcow2 header that its user wrote');
+    await backend.driver.remove(volume, work);
+    expect(backend.files().filter((name) => name.startsWith(`volume-${volume.id}`))).toEqual([]);
+  });
+
+  it('deletes a volume with an overlay whose header is torn, and does nothing else with it', async () => {
+    const volume = await backend.available();
+    const snapshot = await backend.snapshot(volume);
+    writeFileSync(backend.path(`volume-${volume.id}.${snapshot.id}`), 'QFI\xfb', 'latin1');
+    await expect(backend.removeSnapshot(snapshot, volume)).rejects.toThrow('corrupt');
+    await backend.driver.remove(volume, backend.work());
+    expect(backend.files().filter((name) => name.startsWith(`volume-${volume.id}`))).toEqual([]);
   });
 
   it('believes the overlay about the raw image below it', async () => {
