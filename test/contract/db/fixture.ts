@@ -1,10 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import mysql from 'mysql2/promise';
 import pg from 'pg';
 import type { Database } from '../../../src/db/database.ts';
 import type { DatabaseOptions } from '../../../src/db/database-options.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
-import type { NewEntry } from '../../../src/db/ports/custody.ts';
 import { syncDatabase } from '../../../src/db/sync-database.ts';
 import { sharedMariadbDatabase, sharedPostgres } from '../../support/shared-servers.ts';
 
@@ -132,21 +130,6 @@ function text(field: mysql.TypeCastField): string | null {
   if (value === null) return null;
   if (field.type === 'DATETIME') return value.includes('.') ? value : `${value}.000000`;
   return field.type === 'TINY' && field.length === 1 ? ({ '0': 'f', '1': 't' }[value] ?? value) : value;
-}
-
-export function newEntry(change: Partial<NewEntry> = {}): NewEntry {
-  return {
-    uniqueId: randomUUID(),
-    method: 'create_volume',
-    version: '3.16',
-    backend: 'host@nfs',
-    args: { volume: { id: 'x' } },
-    context: { request_id: 'req-1' },
-    resourceType: 'Volume',
-    resourceId: randomUUID(),
-    origin: 'message',
-    ...change,
-  };
 }
 
 /** The one element. */

@@ -1,26 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { engines, one, startFixture, type Fixture } from './fixture.ts';
+import { describe, expect, it } from 'vitest';
+import { engines, one } from './fixture.ts';
+import { useFixture } from './use-fixture.ts';
 
-describe.each(engines)('on %s', (engine) => {
-  let fixture: Fixture;
-
-  beforeAll(async () => {
-    fixture = await startFixture(engine);
-  });
-  afterAll(() => fixture.close());
-  beforeEach(async () => {
-    await fixture.empty(
-      'volumes',
-      'snapshots',
-      'groups',
-      'group_snapshots',
-      'group_volume_type_mapping',
-      'workers',
-      'services',
-      'clusters',
-    );
-  });
+describe.each(engines)('groups on %s', (engine) => {
+  const fixture = useFixture(engine, 'volumes', 'snapshots', 'groups', 'group_snapshots', 'group_volume_type_mapping');
 
   async function group(row: object = {}): Promise<string> {
     const id = randomUUID();
@@ -116,53 +100,6 @@ describe.each(engines)('on %s', (engine) => {
       expect(await fixture.db.groups.list({ ...of, olderThanMs: 60_000 })).toEqual([]);
       expect(await fixture.db.groupSnapshots.list({ ...of, statuses: ['creating'] })).toMatchObject([{ id: shot }]);
       expect(await fixture.db.volumes.list({ ...of, isMigrating: true })).toMatchObject([{ id: volume }]);
-    });
-  });
-
-  describe('the rows of services', () => {
-    it('and of clusters take the same changes; only what is given changes', async () => {
-      const registration = {
-        ...{ host: 'h@nfs', binary: 'cinder-volume', topic: 'cinder-volume', availabilityZone: 'nova' },
-        ...{ rpcVersion: '3.18', objectVersion: '1.39', clusterName: 'c@nfs', disabledIfNew: false },
-      };
-      const { service } = await fixture.db.services.register(registration);
-      await fixture.db.clusters.ensure('c@nfs', 'cinder-volume', service);
-      const changes = { disabled: true, disabled_reason: 'failed-over', active_backend_id: 'b' } as const;
-      await fixture.db.services.update(service.id, changes);
-      await fixture.db.clusters.update('c@nfs', 'cinder-volume', changes);
-      const kept = { ...changes, replication_status: 'not-capable', frozen: false };
-      expect(await fixture.db.services.get(service.id)).toMatchObject(kept);
-      expect(await fixture.db.clusters.get('c@nfs', 'cinder-volume')).toMatchObject(kept);
-      const members = { cluster: 'c@nfs', binary: 'cinder-volume' };
-      const thawed = { disabled: false, disabled_reason: '' };
-      await fixture.db.services.updateMembers(members, thawed, { disabled_reason: 'frozen' });
-      expect(await fixture.db.services.get(service.id)).toMatchObject({ disabled: true });
-      await fixture.db.services.updateMembers(members, thawed, { disabled_reason: 'failed-over' });
-      expect(await fixture.db.services.get(service.id)).toMatchObject(thawed);
-      await fixture.db.services.updateMembers({ ...members, cluster: 'd@nfs' }, changes, { disabled: false });
-      expect(await fixture.db.services.get(service.id)).toMatchObject(thawed);
-      await fixture.db.clusters.update('c@nfs', 'cinder-volume', { disabled_reason: null });
-      expect(await fixture.db.clusters.get('c@nfs', 'cinder-volume')).toMatchObject({ ...kept, disabled_reason: null });
-    });
-  });
-
-  describe('a stale workers row', () => {
-    it('goes, unless somebody has written it since', async () => {
-      const { service } = await fixture.db.services.register({
-        ...{ host: 'h@nfs', binary: 'cinder-volume', topic: 'cinder-volume', availabilityZone: 'nova' },
-        ...{ rpcVersion: '3.18', objectVersion: '1.39', clusterName: null, disabledIfNew: false },
-      });
-      const id = randomUUID();
-      await fixture.db.workers.create('Volume', id, 'creating');
-      await fixture.sql('update workers set service_id = ?', [service.id]);
-      expect(await fixture.db.workers.find('Volume', id)).toMatchObject({ resource_id: id });
-      expect(await fixture.db.workers.find('Snapshot', id)).toBeNull();
-      const read = one(await fixture.db.workers.ofService(service.id));
-      await fixture.db.workers.setStatus('Volume', id, 'downloading');
-      await fixture.db.workers.dropStale(read);
-      const now = one(await fixture.db.workers.ofService(service.id));
-      await fixture.db.workers.dropStale(now);
-      expect(await fixture.db.workers.ofService(service.id)).toEqual([]);
     });
   });
 });

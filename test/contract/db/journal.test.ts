@@ -1,23 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { ClaimLostError } from '../../../src/db/database.ts';
-import { engines, newEntry, gate, one, startFixture, type Fixture } from './fixture.ts';
+import { engines, gate, one } from './fixture.ts';
+import { newEntry, newIncarnation, newMessage } from './rows.ts';
+import { useFixture } from './use-fixture.ts';
 
-describe.each(engines)('on %s', (engine) => {
-  let fixture: Fixture;
+describe.each(engines)('the journal on %s', (engine) => {
+  const fixture = useFixture(engine, 'aa_journal', 'aa_fence', 'aa_outbox', 'aa_incarnation');
   const [a, b] = ['incarnation-a', 'incarnation-b'];
-  const incarnation = (id: string) => ({ id, host: 'node', pid: 1, version: '1', serves: ['h@b', 'c@b'] });
-
-  beforeAll(async () => {
-    fixture = await startFixture(engine);
-  });
-  afterAll(() => fixture.close());
-  beforeEach(async () => {
-    await fixture.empty('aa_journal', 'aa_fence', 'aa_outbox', 'aa_incarnation');
-    await fixture.sql(`delete from workers where resource_type <> 'SENTINEL'`);
-  });
+  beforeEach(() => fixture.sql(`delete from workers where resource_type <> 'SENTINEL'`));
 
   const received = async (owner = a, change = {}) => one(await fixture.db.journal.receive([newEntry(change)], owner));
+  const pause = (): Promise<string> => new Promise((resolve) => setTimeout(resolve, 150, 'nobody'));
 
   describe('receive', () => {
     it('answers with the new entries alone, in their order', async () => {
@@ -127,7 +121,7 @@ describe.each(engines)('on %s', (engine) => {
       const claim = (await fixture.db.journal.claim(id, a, ['x', 'y']))!;
       await fixture.db.fence.mint(['y']);
       const settlement = fixture.db.transaction(async (statements) => {
-        await statements.outbox.add([message('of-a-loser')], a);
+        await statements.outbox.add([newMessage('of-a-loser')], a);
         await statements.journal.finish(claim, 'done', null);
       });
       await expect(settlement).rejects.toThrow(ClaimLostError);
@@ -183,9 +177,9 @@ describe.each(engines)('on %s', (engine) => {
 
   describe('adopt', () => {
     it('takes free entries and those of the silent and the gone, of its backends, and never its own', async () => {
-      await fixture.db.incarnations.register(incarnation(a));
-      await fixture.db.incarnations.register(incarnation(b));
-      await fixture.db.incarnations.register(incarnation('silent'));
+      await fixture.db.incarnations.register(newIncarnation(a));
+      await fixture.db.incarnations.register(newIncarnation(b));
+      await fixture.db.incarnations.register(newIncarnation('silent'));
       await fixture.backdate('aa_incarnation', 'beat_at', 60, `id = 'silent'`);
       const mine = await received(a);
       const others = await received(b);
@@ -214,7 +208,7 @@ describe.each(engines)('on %s', (engine) => {
 
     it('gives each entry to one of several that adopt at once', async () => {
       const owners = ['o1', 'o2', 'o3', 'o4'];
-      for (const id of owners) await fixture.db.incarnations.register(incarnation(id));
+      for (const id of owners) await fixture.db.incarnations.register(newIncarnation(id));
       await fixture.db.journal.receive(
         Array.from({ length: 40 }, () => newEntry()),
         'gone',
@@ -228,7 +222,7 @@ describe.each(engines)('on %s', (engine) => {
     });
 
     it('passes over a row that is just being given to somebody', async () => {
-      await fixture.db.incarnations.register(incarnation(b));
+      await fixture.db.incarnations.register(newIncarnation(b));
       const { id } = await received('gone');
       await fixture.sql('begin');
       await fixture.sql(`update aa_journal set owner = ? where id = ?`, [b, id]);
@@ -257,62 +251,5 @@ describe.each(engines)('on %s', (engine) => {
       expect(await fixture.db.journal.purge(60_000, 10)).toBe(1);
       expect(await fixture.db.journal.unfinished(['host@nfs'], 10)).toMatchObject([{ uniqueId: open.uniqueId }]);
     });
-
-    it('never lets a purged name have an old token again', async () => {
-      const before = (await fixture.db.fence.mint(['x', 'fast'])).get('x')!;
-      for (let turn = 0; turn < 20; turn++) await fixture.db.fence.mint(['x']);
-      const last = (await fixture.db.fence.mint(['x'])).get('x')!;
-      expect(last).toBeGreaterThanOrEqual(before + 21n);
-      // A token ahead of the clock would be given again: its row stays.
-      await fixture.sql(`update aa_fence set token = token + 3600000 where name = 'fast'`);
-      await fixture.backdate('aa_fence', 'minted_at', 3600);
-      await expect
-        .poll(() => fixture.db.fence.purge(60_000, 10).then(() => fixture.sql('select name from aa_fence')))
-        .toEqual([{ name: 'fast' }]);
-      expect((await fixture.db.fence.mint(['x'])).get('x')).toBeGreaterThan(last);
-    });
   });
-
-  describe('outbox', () => {
-    it('keeps messages in order until they are sent, for their owner or in place of a dead one', async () => {
-      await fixture.db.incarnations.register(incarnation(b));
-      await fixture.db.outbox.add([message('1'), message('2')], a);
-      await fixture.db.outbox.add([message('3'), message('1')], b);
-      const ids = async (owner: string) =>
-        (await fixture.db.outbox.pending(owner, 10_000, 10)).map(({ uniqueId }) => uniqueId);
-      expect(await ids(a)).toEqual(['1', '2']);
-      expect(await ids(b)).toEqual(['1', '2', '3']);
-      expect(one(await fixture.db.outbox.pending(a, 10_000, 1))).toEqual(message('1'));
-      await fixture.db.outbox.sent(['1', 'unknown']);
-      expect(await ids(a)).toEqual(['2']);
-    });
-  });
-
-  describe('incarnations', () => {
-    it('live by their heartbeat', async () => {
-      await fixture.db.incarnations.register(incarnation(a));
-      await fixture.backdate('aa_incarnation', 'beat_at', 5);
-      expect(one(await fixture.db.incarnations.list()).beatAgeMs).toBeGreaterThanOrEqual(5000);
-      await fixture.db.incarnations.beat(a);
-      expect(one(await fixture.db.incarnations.list())).toMatchObject({ ...incarnation(a), holdsProbe: false });
-      await fixture.db.incarnations.setProbe(a, true);
-      expect(one(await fixture.db.incarnations.list()).holdsProbe).toBe(true);
-      expect(one(await fixture.db.incarnations.list()).beatAgeMs).toBeLessThan(5000);
-      await fixture.db.incarnations.register(incarnation('long ago'));
-      await fixture.backdate('aa_incarnation', 'beat_at', 25 * 3600, `id = 'long ago'`);
-      await fixture.db.incarnations.remove(a);
-      expect(await fixture.db.incarnations.list()).toEqual([]);
-      await expect(fixture.db.incarnations.beat(a)).rejects.toThrow('no row any more');
-    });
-  });
-
-  const message = (uniqueId: string) => ({
-    uniqueId,
-    kind: 'cast' as const,
-    topic: 'cinder-scheduler',
-    server: null,
-    payload: { method: 'x', args: {} },
-  });
-
-  const pause = (): Promise<string> => new Promise((resolve) => setTimeout(resolve, 150, 'nobody'));
 });

@@ -3,7 +3,8 @@ import { ClaimLostError, DatabaseError, type Database } from '../../../src/db/da
 import type { DatabaseOptions } from '../../../src/db/database-options.ts';
 import type { OutboxMessage } from '../../../src/db/ports/custody.ts';
 import { openDatabase } from '../../../src/db/open-database.ts';
-import { engines, newEntry, one, startFixture, type Fixture } from '../../contract/db/fixture.ts';
+import { engines, one, startFixture, type Fixture } from '../../contract/db/fixture.ts';
+import { newEntry } from '../../contract/db/rows.ts';
 import { freePort } from '../../support/free-port.ts';
 import { eventually } from '../../support/poll.ts';
 import { TcpProxy } from '../../support/tcp-proxy.ts';
