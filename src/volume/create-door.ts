@@ -6,7 +6,7 @@ import { defaultTimings, noFailpoints, type CustodyOptions, type CustodyTimings 
 import { Door } from './door.ts';
 import { Housekeeping } from './housekeeping.ts';
 import { IncarnationBeat } from './incarnation-beat.ts';
-import { OutboxPump } from './outbox-pump.ts';
+import { OutboxPump, outboxTurns } from './outbox-pump.ts';
 import { Reconciler } from './reconcile.ts';
 import { Takeover } from './takeover.ts';
 
@@ -37,15 +37,16 @@ export function createDoor(options: DoorOptions): Custody {
     tally: options.tally ?? noTally,
   };
   const incarnation = new IncarnationBeat(custody);
-  const outbox = new OutboxPump(custody);
-  const door = new Door(custody, { onOutbox: () => outbox.wake(), onDoubt: () => takeover.doubt() });
+  const outboxes = outboxTurns.map((turn) => new OutboxPump(custody, turn));
+  const onOutbox = (): void => outboxes.forEach((outbox) => outbox.wake());
+  const door = new Door(custody, { onOutbox, onDoubt: () => takeover.doubt() });
   const takeover = new Takeover(custody, door);
   const reconciler = new Reconciler(custody, door, options.copies ?? null);
   return {
     door,
-    calls: new CallCustody({ ...custody, owner: custody.incarnation.id, onOutbox: () => outbox.wake() }),
+    calls: new CallCustody({ ...custody, owner: custody.incarnation.id, onOutbox }),
     reconciler,
-    before: [incarnation, outbox, door],
+    before: [incarnation, ...outboxes, door],
     background: [takeover, reconciler, new Housekeeping(custody)],
   };
 }

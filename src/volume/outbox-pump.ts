@@ -1,4 +1,4 @@
-import type { OutboxMessage } from '../db/ports/custody.ts';
+import type { MessageKind, OutboxMessage } from '../db/ports/custody.ts';
 import { abortReason } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { messageOf } from '../kernel/errors.ts';
@@ -9,17 +9,29 @@ const batchSize = 100;
 const idleMs = 1_000;
 
 /**
+ * What is sent in turn. Notifications may have a broker of their own, which may be away, or queues that somebody else has
+ * declared otherwise: no request waits for them, nor behind them.
+ */
+export const outboxTurns: readonly { readonly name: string; readonly kinds: readonly MessageKind[] }[] = [
+  { name: 'outbox of notifications', kinds: ['notification'] },
+  { name: 'outbox', kinds: ['cast', 'fanout', 'reply'] },
+];
+
+/**
  * Sends what settlements decided to send, until the broker has confirmed it: ours, and that of owners who fell silent
  * before they could. A message may be sent twice (a crash between confirmation and `sent`); its unique id stays.
  */
 export class OutboxPump implements Component {
-  readonly name = 'outbox';
+  readonly name: string;
   readonly #options: CustodyOptions;
+  readonly #kinds: readonly MessageKind[];
   readonly #loop: Loop;
   #problem: string | undefined;
 
-  constructor(options: CustodyOptions) {
+  constructor(options: CustodyOptions, { name, kinds }: (typeof outboxTurns)[number]) {
+    this.name = name;
     this.#options = options;
+    this.#kinds = kinds;
     this.#loop = new Loop({
       turn: (signal) => this.#turn(signal),
       pauseMs: () => idleMs,
@@ -44,13 +56,14 @@ export class OutboxPump implements Component {
   }
 
   health(): Health {
-    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `outbox: ${this.#problem}` };
+    return this.#problem === undefined ? { ok: true } : { ok: false, detail: `${this.name}: ${this.#problem}` };
   }
 
   async #turn(signal: AbortSignal): Promise<void> {
     const { db, incarnation, timings } = this.#options;
     for (;;) {
-      const messages = await db.outbox.pending(incarnation.id, timings.presumedDeadAfterMs, batchSize);
+      const { id } = incarnation;
+      const messages = await db.outbox.pending(id, timings.presumedDeadAfterMs, batchSize, this.#kinds);
       const sent = await this.#send(messages, signal);
       if (sent.length > 0) await db.outbox.sent(sent);
       if (sent.length === messages.length) this.#problem = undefined;

@@ -288,10 +288,11 @@ function custody(run: Run): CustodyRepositories {
         run('outbox.add', (tables) => {
           for (const message of messages) tables.outbox.set(message.uniqueId, { message, owner });
         }),
-      pending: (owner, silentMs, limit) =>
+      pending: (owner, silentMs, limit, kinds) =>
         run('outbox.pending', (tables) =>
           [...tables.outbox.values()]
             .filter((row) => row.owner === owner || isSilent(tables, row.owner, silentMs))
+            .filter(({ message }) => kinds?.includes(message.kind) ?? true)
             .slice(0, limit)
             .map(({ message }) => message),
         ),

@@ -112,10 +112,12 @@ export interface FenceRepository {
   purge(ageMs: number, limit: number): Promise<number>;
 }
 
+export type MessageKind = 'cast' | 'fanout' | 'notification' | 'reply';
+
 /** A message to be sent after a commit; `uniqueId` is fixed here, so that a resent one is known as a duplicate. */
 export interface OutboxMessage {
   readonly uniqueId: string;
-  readonly kind: 'cast' | 'fanout' | 'notification' | 'reply';
+  readonly kind: MessageKind;
   /** Topic, or the reply queue's name. */
   readonly topic: string;
   readonly server: string | null;
@@ -125,8 +127,13 @@ export interface OutboxMessage {
 
 export interface OutboxRepository {
   add(messages: readonly OutboxMessage[], owner: string): Promise<void>;
-  /** Messages of this owner, and of owners that are silent or gone, oldest first. */
-  pending(owner: string, silentMs: number, limit: number): Promise<readonly OutboxMessage[]>;
+  /** Messages of these kinds, of this owner and of owners that are silent or gone, oldest first. */
+  pending(
+    owner: string,
+    silentMs: number,
+    limit: number,
+    kinds?: readonly MessageKind[],
+  ): Promise<readonly OutboxMessage[]>;
   sent(uniqueIds: readonly string[]): Promise<void>;
 }
 

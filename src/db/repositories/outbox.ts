@@ -1,8 +1,10 @@
 import type { OwnNames } from '../own-names.ts';
-import type { OutboxMessage, OutboxRepository } from '../ports/custody.ts';
+import type { MessageKind, OutboxMessage, OutboxRepository } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
 import { aliveSql } from './incarnations.ts';
 import { parseObject } from './json-text.ts';
+
+const everyKind: readonly MessageKind[] = ['cast', 'fanout', 'notification', 'reply'];
 
 export class Outbox implements OutboxRepository {
   readonly #session: Session;
@@ -32,12 +34,18 @@ export class Outbox implements OutboxRepository {
   }
 
   /** Two owners may both see a dead one's message and send it: its `uniqueId` tells the receiver. */
-  async pending(owner: string, silentMs: number, limit: number): Promise<readonly OutboxMessage[]> {
+  async pending(
+    owner: string,
+    silentMs: number,
+    limit: number,
+    kinds: readonly MessageKind[] = everyKind,
+  ): Promise<readonly OutboxMessage[]> {
     const { dialect } = this.#session;
     const rows = await this.#session.read<Omit<OutboxMessage, 'payload'> & { payload: string }>(
       `select unique_id as "uniqueId", kind, topic, server, payload from ${this.#names.outbox}
-       where owner = ? or ${dialect.noneOf('owner', aliveSql(this.#names, dialect))} order by id limit ?`,
-      [owner, silentMs, limit],
+       where (owner = ? or ${dialect.noneOf('owner', aliveSql(this.#names, dialect))}) and ${dialect.anyOf('kind')}
+       order by id limit ?`,
+      [owner, silentMs, kinds, limit],
     );
     return rows.map((row) => ({ ...row, payload: parseObject(row.payload) }));
   }

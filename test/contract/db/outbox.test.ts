@@ -16,7 +16,12 @@ describe.each(engines)('the outbox on %s', (engine) => {
     expect(await ids(a)).toEqual(['1', '2']);
     expect(await ids(b)).toEqual(['1', '2', '3']);
     expect(one(await fixture.db.outbox.pending(a, 10_000, 1))).toEqual(newMessage('1'));
-    await fixture.db.outbox.sent(['1', 'unknown']);
+    const notification = { ...newMessage('4'), kind: 'notification' } as const;
+    await fixture.db.outbox.add([notification], b);
+    expect(await fixture.db.outbox.pending(b, 10_000, 10, ['notification'])).toEqual([notification]);
+    const others = await fixture.db.outbox.pending(b, 10_000, 2, ['cast', 'fanout', 'reply']);
+    expect(others.map(({ uniqueId }) => uniqueId)).toEqual(['1', '2']);
+    await fixture.db.outbox.sent(['1', '4', 'unknown']);
     expect(await ids(a)).toEqual(['2']);
   });
 });

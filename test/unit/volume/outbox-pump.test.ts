@@ -1,26 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { OutboxMessage } from '../../../src/db/ports/custody.ts';
+import type { MessageKind, OutboxMessage } from '../../../src/db/ports/custody.ts';
+import { delay } from '../../../src/kernel/abort.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions } from '../../../src/volume/custody-options.ts';
-import { OutboxPump } from '../../../src/volume/outbox-pump.ts';
+import { OutboxPump, outboxTurns } from '../../../src/volume/outbox-pump.ts';
 import { FakeDatabase, FakeServer } from '../../support/fake-database.ts';
 import { eventually } from '../../support/poll.ts';
 
 let server: FakeServer;
-let pump: OutboxPump;
+let pumps: readonly OutboxPump[];
 let sent: string[];
 let refused: Set<string>;
+let stuck: Set<string>;
 beforeEach(() => {
   server = new FakeServer();
   sent = [];
   refused = new Set();
+  stuck = new Set();
 });
-afterEach(() => pump.stop({ force: AbortSignal.timeout(1_000) }));
+afterEach(() => Promise.all(pumps.map((pump) => pump.stop({ force: AbortSignal.timeout(500) }))));
 
-const message = (uniqueId: string): OutboxMessage => ({
+const wake = (): void => pumps.forEach((pump) => pump.wake());
+const isWell = (): boolean => pumps.every((pump) => pump.health().ok);
+
+const message = (uniqueId: string, kind: MessageKind = 'cast'): OutboxMessage => ({
   uniqueId,
-  kind: 'cast',
+  kind,
   topic: 't',
   server: null,
   payload: {},
@@ -29,15 +35,17 @@ const message = (uniqueId: string): OutboxMessage => ({
 async function start(db: FakeDatabase, id: string): Promise<void> {
   await db.incarnations.register({ id, host: 'h', pid: 1, version: '0', serves: [] });
   const sender = {
-    send: ({ uniqueId }: OutboxMessage) => {
+    send: ({ uniqueId }: OutboxMessage, signal: AbortSignal) => {
+      if (stuck.has(uniqueId)) return delay(600_000, signal);
       if (refused.has(uniqueId)) return Promise.reject(new Error('broker says no'));
       sent.push(uniqueId);
       return Promise.resolve();
     },
   };
   const used = { db, sender, incarnation: { id }, timings: defaultTimings, failpoints: noFailpoints };
-  pump = new OutboxPump({ ...used, log: silentLogger } as unknown as CustodyOptions);
-  await pump.start();
+  const options = { ...used, log: silentLogger } as unknown as CustodyOptions;
+  pumps = outboxTurns.map((turn) => new OutboxPump(options, turn));
+  await Promise.all(pumps.map((pump) => pump.start()));
 }
 
 describe('the outbox', () => {
@@ -61,13 +69,26 @@ describe('the outbox', () => {
     refused.add('a');
     await start(db, me);
     await eventually(() => !server.tables.outbox.has('b'));
-    await eventually(() => !pump.health().ok);
+    await eventually(() => !isWell());
     expect([...server.tables.outbox.keys()]).toEqual(['a']);
     refused.clear();
-    pump.wake();
+    wake();
     await eventually(() => server.tables.outbox.size === 0);
-    await eventually(() => pump.health().ok);
+    await eventually(isWell);
     expect(sent).toEqual(['b', 'a']);
+  });
+
+  it('lets no request wait for notifications whose broker is away, or that it does not take', async () => {
+    const db = new FakeDatabase(server);
+    const me = randomUUID();
+    const ids = Array.from({ length: 150 }, (_, index) => `n${index}`);
+    await db.outbox.add([...ids.map((id) => message(id, 'notification')), message('a'), message('b', 'fanout')], me);
+    ids.forEach((id, index) => (index % 2 === 0 ? refused : stuck).add(id));
+    await start(db, me);
+    await eventually(() => server.tables.outbox.size === ids.length);
+    await db.outbox.add([message('c')], me);
+    await eventually(() => sent.length === 3);
+    expect(sent).toEqual(['a', 'b', 'c']);
   });
 
   it('sends again, under the same id, what it could not note as sent', async () => {
@@ -77,7 +98,7 @@ describe('the outbox', () => {
     db.fault('outbox.sent', 'lost-before');
     await start(db, me);
     await eventually(() => sent.length === 1);
-    pump.wake();
+    wake();
     await eventually(() => server.tables.outbox.size === 0);
     expect(sent).toEqual(['a', 'a']);
   });
