@@ -4,7 +4,8 @@ import type { NewEntry } from '../../../src/db/ports/custody.ts';
 import type { WorkerRow } from '../../../src/db/ports/resources.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { cleanUp, type CleanupRequest } from '../../../src/volume/cleanup.ts';
-import { FakeResources, type Tables } from '../../support/fake-resources.ts';
+import { FakeResources } from '../../support/fake-resources.ts';
+import type { Tables } from '../../support/fake-resources/tables.ts';
 import { HOST, SNAPSHOT, SOURCE, VOLUME, madeVolume, snapshotRow, volumeRow } from './operations/rows.ts';
 
 const TOUCHED = '2026-01-01 10:00:00.500000';

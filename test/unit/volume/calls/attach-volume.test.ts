@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { attachmentLocks } from '../../../../src/coordination/lock-names.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { VOLUME, madeVolume } from '../operations/rows.ts';
 import type { WorldOptions } from '../operations/world.ts';
 import { ATTACHMENT, CallWorld, SERVER, attachmentRow } from './call-world.ts';

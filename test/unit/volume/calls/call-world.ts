@@ -10,7 +10,7 @@ import type { RpcRequest } from '../../../../src/rpc/method.ts';
 import { CallCustody } from '../../../../src/volume/call-custody.ts';
 import { calls } from '../../../../src/volume/calls/index.ts';
 import { noFailpoints } from '../../../../src/volume/custody-options.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { lostAnswer } from '../../../support/fake-resources.ts';
 import { VOLUME } from '../operations/rows.ts';
 import { World, context, type WorldOptions } from '../operations/world.ts';

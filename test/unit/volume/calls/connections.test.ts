@@ -3,7 +3,7 @@ import { attachmentLocks, lockNames } from '../../../../src/coordination/lock-na
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { JsonObject } from '../../../../src/domain/json.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { SHARE, SNAPSHOT, TYPE, VOLUME, goldType, madeVolume, snapshotRow } from '../operations/rows.ts';
 import { CallWorld } from './call-world.ts';
 

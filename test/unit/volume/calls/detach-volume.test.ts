@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { VOLUME, madeVolume } from '../operations/rows.ts';
 import type { WorldOptions } from '../operations/world.ts';
 import { ATTACHMENT, ATTACHMENT_2, CallWorld, attachmentRow } from './call-world.ts';

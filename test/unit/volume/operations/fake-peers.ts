@@ -2,7 +2,8 @@ import type { OutboxMessage } from '../../../../src/db/ports/custody.ts';
 import type { Json, JsonObject } from '../../../../src/domain/json.ts';
 import type { Volume } from '../../../../src/domain/rows.ts';
 import { PeerRefusal, queueOf, type Peers } from '../../../../src/volume/peers.ts';
-import type { FakeResources, Tables } from '../../../support/fake-resources.ts';
+import type { FakeResources } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { elsewhere, type FakeDriver } from './fake-driver.ts';
 
 export const OTHER_SHARE = 'other:/share';

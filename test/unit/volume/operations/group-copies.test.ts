@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
 import type { Group, Volume } from '../../../../src/domain/rows.ts';
-import { CLOCK } from '../../../support/fake-resources.ts';
+import { CLOCK } from '../../../support/fake-resources/tables.ts';
 import * as rows from './rows.ts';
 import { World, type WorldOptions } from './world.ts';
 

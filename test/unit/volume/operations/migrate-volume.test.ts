@@ -7,7 +7,7 @@ import { TimeoutError } from '../../../../src/kernel/errors.ts';
 import { OpenStackError } from '../../../../src/openstack/openstack-error.ts';
 import { PeerRefusal } from '../../../../src/volume/peers.ts';
 import { SERVER, attachmentRow } from '../calls/call-world.ts';
-import type { Tables } from '../../../support/fake-resources.ts';
+import type { Tables } from '../../../support/fake-resources/tables.ts';
 import { elsewhere } from './fake-driver.ts';
 import { OTHER_SHARE } from './fake-peers.ts';
 import { HOST, SHARE, SNAPSHOT, VOLUME, madeVolume, serviceRow, snapshotRow } from './rows.ts';
