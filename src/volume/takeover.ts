@@ -13,6 +13,10 @@ const mostUnfinished = 10_000;
 /**
  * Takes up entries that nobody carries: of owners that are silent or gone, given back ones, and our own whose arrival
  * we never learned of because the database's answer got lost. Presuming wrongly is harmless: the locks come first.
+ *
+ * A statement whose answer got lost may be carried out after any look (a server goes on though its client has gone), and
+ * make an entry ours that we had given up or never heard of. While we live nobody else takes it, so we look for our own
+ * from time to time. What is just arriving is let be: it is run by its next look with the caller's token.
  */
 export class Takeover implements Component {
   readonly name = 'takeover';
@@ -20,10 +24,14 @@ export class Takeover implements Component {
   readonly #door: Door;
   readonly #loop: Loop;
   #doubt = false;
+  #lookAtMs: number;
+  /** Ours, and not carried, at the last look. */
+  #stray: ReadonlySet<string> = new Set();
 
   constructor(options: CustodyOptions, door: Door) {
     this.#options = options;
     this.#door = door;
+    this.#lookAtMs = options.clock.nowMs() + options.timings.reconcileIntervalMs;
     this.#loop = new Loop({
       turn: () => this.#turn(),
       pauseMs: () => options.timings.takeoverIntervalMs,
@@ -52,7 +60,7 @@ export class Takeover implements Component {
   }
 
   async #turn(): Promise<void> {
-    if (this.#doubt) await this.#runOwn();
+    if (this.#doubt || this.#options.clock.nowMs() >= this.#lookAtMs) await this.#runOwn();
     await this.#adopt();
   }
 
@@ -77,15 +85,17 @@ export class Takeover implements Component {
   }
 
   async #runOwn(): Promise<void> {
-    const { db, incarnation, ports } = this.#options;
+    const { db, incarnation, ports, timings, clock } = this.#options;
+    const wasDoubt = this.#doubt;
     this.#doubt = false;
     try {
       const unfinished = await db.journal.unfinished([...ports.keys()], mostUnfinished);
-      for (const entry of unfinished) {
-        if (entry.owner === incarnation.id && !this.#door.carries(entry.id)) this.#door.runEntry(entry);
-      }
+      const stray = unfinished.filter(({ id, owner }) => owner === incarnation.id && !this.#door.carries(id));
+      for (const entry of stray) if (wasDoubt || this.#stray.has(entry.id)) this.#door.runEntry(entry);
+      this.#stray = new Set(stray.map(({ id }) => id));
+      this.#lookAtMs = clock.nowMs() + timings.reconcileIntervalMs;
     } catch (error) {
-      this.#doubt = true;
+      this.#doubt ||= wasDoubt;
       throw error;
     }
   }

@@ -54,8 +54,11 @@ export class FakeServer {
   }
 }
 
-/** `lost-after`: commits, and the answer gets lost. `lost-before`: the connection breaks before the commit. */
-type Fault = 'lost-after' | 'lost-before' | 'failed';
+/**
+ * `lost-after`: commits, and the answer gets lost. `lost-before`: the connection breaks before the commit. `late`: the
+ * connection breaks, and the server commits by `land`.
+ */
+type Fault = 'lost-after' | 'lost-before' | 'late' | 'failed';
 
 /**
  * The database ports in memory, for tests of custody: all of the custody family, and of Cinder's own tables what these
@@ -68,6 +71,7 @@ export class FakeDatabase implements Database {
   #gate: Promise<void> = Promise.resolve();
   #thaw: (() => void) | undefined;
   readonly #faults: { match: string; fault: Fault; left: number; skip: number }[] = [];
+  readonly #late: (() => Promise<unknown>)[] = [];
   /** While true every statement fails at once. */
   down = false;
 
@@ -88,6 +92,11 @@ export class FakeDatabase implements Database {
   /** `times` statements of this name (`journal.receive`, …, `transaction`), after the next `skip`, meet the fault. */
   fault(match: string, fault: Fault, times = 1, skip = 0): void {
     this.#faults.push({ match, fault, left: times, skip });
+  }
+
+  /** Commits what is late. */
+  async land(): Promise<void> {
+    for (const statement of this.#late.splice(0)) await statement();
   }
 
   start(): Promise<void> {
@@ -143,7 +152,9 @@ export class FakeDatabase implements Database {
       if (gate !== this.#gate) throw new DatabaseError('connection lost while frozen', { outcome: 'unknown' });
       const fault = this.#fault(name);
       if (fault === 'failed') throw new DatabaseError(`${name} refused`, { outcome: 'failed' });
-      if (fault === 'lost-before') throw new DatabaseError(`${name}: connection lost`, { outcome: 'unknown' });
+      if (fault === 'late') this.#late.push(() => this.#atomically(name, work));
+      if (fault === 'lost-before' || fault === 'late')
+        throw new DatabaseError(`${name}: connection lost`, { outcome: 'unknown' });
       this.#server.tables = draft;
       if (fault === 'lost-after') throw new DatabaseError(`${name}: connection lost`, { outcome: 'unknown' });
       return result;

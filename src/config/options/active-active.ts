@@ -28,7 +28,7 @@ export const activeActiveOptions = defineOptions('cinder_volume_aa', {
   }),
   reconcileIntervalMs: fractionalSeconds('reconcile_interval', 60, {
     min: 1,
-    help: 'Seconds between two looks for requests that the message queue has lost.',
+    help: 'Seconds between two looks for requests that nobody carries: that the message queue has lost, or that an answer of the database was to tell of.',
   }),
   keepCopies: boolean('keep_copies', true, {
     help: "Where [oslo_messaging_rabbit] makes transient queues, keep copies of what comes to them in one durable queue for each backend (its name ends in .aa_copies), for 30 minutes and up to 64 MiB. A volume whose creation the broker has forgotten is made all the same if there is a copy. The copies are on disk in the broker, with the requests' tokens.",

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseError } from '../../../src/db/database.ts';
+import type { NewEntry } from '../../../src/db/ports/custody.ts';
 import { CinderError } from '../../../src/domain/exceptions.ts';
 import { TimeoutError } from '../../../src/kernel/errors.ts';
 import type { Operation } from '../../../src/volume/operation.ts';
 import { eventually } from '../../support/poll.ts';
-import { backend, fill, locksOf, make, volumeId, World, type Replica } from './replica.ts';
+import { backend, fill, locksOf, make, request, volumeId, World, type Replica } from './replica.ts';
 
 let world: World;
 beforeEach(() => {
@@ -20,6 +21,12 @@ function atRest(replicas: readonly Replica[] = world.replicas): boolean {
     outbox.size === 0 &&
     replicas.every(({ door }) => door.status().length === 0)
   );
+}
+
+/** Of a message that another replica had. */
+function entryOf(volume: string, uniqueId: string): NewEntry {
+  const { method, version, wire } = request(volume, uniqueId);
+  return { uniqueId, method, version, backend, ...wire, resourceType: 'Volume', resourceId: volume, origin: 'message' };
 }
 
 function outcomes(): readonly (string | null)[] {
@@ -82,15 +89,41 @@ describe('receiving', () => {
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
   });
 
+  it('runs an entry whose INSERT the server carries out after we have looked for it', async () => {
+    for (const volume of ['v1', 'v2']) world.volume(volume);
+    const replica = await world.replica({ timings: { reconcileIntervalMs: 30 } });
+    replica.db.fault('journal.receive', 'late');
+    await expect(replica.receive('v1', 'm1')).rejects.toThrow('connection lost');
+    // Taken over by a turn that began after the look.
+    await replica.db.journal.receive([entryOf('v2', 'm2')], 'gone');
+    await eventually(() => world.status('v2') === 'available');
+    await replica.db.land();
+    await replica.receive('v1', 'm1');
+    await eventually(() => atRest() && world.status('v1') === 'available');
+    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
+  });
+
+  it('carries on an entry that its own late claim has taken from the successor', async () => {
+    world.volume('v1');
+    // Once it is given back, the second one is to have it.
+    const takesNothingOver = { ready: () => false, timings: { reconcileIntervalMs: 30 } };
+    const [first, second] = [await world.replica(takesNothingOver), await world.replica()];
+    const { frozen, thaw } = second.freezeAt('loaded', true);
+    first.db.fault('journal.claim', 'late');
+    await first.receive('v1', 'm1');
+    await frozen;
+    await first.db.land();
+    expect(world.server.entry('m1')).toMatchObject({ owner: first.id, claim: 2 });
+    thaw();
+    await eventually(() => atRest() && world.status('v1') === 'available');
+    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 3 });
+  });
+
   it('drops what can never fit, and refuses it in the journal where another version had let it in', async () => {
     const replica = await world.replica();
     await replica.receive('');
     expect(world.server.tables.entries.size).toBe(0);
-    const entry = { uniqueId: 'm1', method: 'fill', version: '3.0', backend, args: { volume: 7 }, context: {} };
-    await replica.db.journal.receive(
-      [{ ...entry, resourceType: 'Volume', resourceId: 'v1', origin: 'message' }],
-      'gone',
-    );
+    await replica.db.journal.receive([{ ...entryOf('v1', 'm1'), args: { volume: 7 } }], 'gone');
     await eventually(() => atRest());
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'refused', claim: 0 });
     expect(world.server.entry('m1')?.detail).toContain('volume');
