@@ -55,12 +55,13 @@ export class Retries {
   }
 
   /** Forgets entries that did not come back. */
-  prune(): void {
+  #prune(): void {
     const before = this.#clock.nowMs() - forgetAfterMs;
     for (const [id, { notBeforeMs }] of this.#failures) if (notBeforeMs < before) this.#failures.delete(id);
   }
 
   #fresh(): Failures {
+    this.#prune();
     const backoff = new Backoff({ initialMs: this.#initialMs, maxMs: this.#maxMs });
     return { backoff, attempts: 0, notBeforeMs: 0, lastError: '' };
   }
