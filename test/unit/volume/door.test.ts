@@ -1,11 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DatabaseError } from '../../../src/db/database.ts';
 import type { NewEntry } from '../../../src/db/ports/custody.ts';
-import { CinderError } from '../../../src/domain/exceptions.ts';
-import { TimeoutError } from '../../../src/kernel/errors.ts';
 import type { Operation } from '../../../src/volume/operation.ts';
 import { eventually } from '../../support/poll.ts';
-import { backend, fill, locksOf, make, request, volumeId, World, type Replica } from './replica.ts';
+import { backend, fill, make, request, World } from './replica.ts';
 
 let world: World;
 beforeEach(() => {
@@ -13,24 +11,10 @@ beforeEach(() => {
 });
 afterEach(() => world.stop());
 
-/** Everything has ended: no entry is unfinished, nobody carries one, nothing waits in the outbox, no lock is held. */
-function atRest(replicas: readonly Replica[] = world.replicas): boolean {
-  const { entries, outbox } = world.server.tables;
-  return (
-    [...entries.values()].every(({ outcome }) => outcome !== null) &&
-    outbox.size === 0 &&
-    replicas.every(({ door }) => door.status().length === 0)
-  );
-}
-
 /** Of a message that another replica had. */
 function entryOf(volume: string, uniqueId: string): NewEntry {
   const { method, version, wire } = request(volume, uniqueId);
   return { uniqueId, method, version, backend, ...wire, resourceType: 'Volume', resourceId: volume, origin: 'message' };
-}
-
-function outcomes(): readonly (string | null)[] {
-  return [...world.server.tables.entries.values()].map(({ outcome }) => outcome);
 }
 
 describe('receiving', () => {
@@ -38,7 +22,7 @@ describe('receiving', () => {
     world.volume('v1');
     const replica = await world.replica();
     await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
+    await eventually(() => world.atRest());
     expect(world.status('v1')).toBe('available');
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
     expect(world.server.tables.workers.size).toBe(0);
@@ -55,9 +39,9 @@ describe('receiving', () => {
     world.volume('v1');
     const [one, two] = [await world.replica(), await world.replica()];
     await Promise.all([one.receive('v1', 'm1'), one.receive('v1', 'm1'), two.receive('v1', 'm1')]);
-    await eventually(() => atRest());
+    await eventually(() => world.atRest());
     await one.receive('v1', 'm1');
-    await eventually(() => atRest());
+    await eventually(() => world.atRest());
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
     expect(world.made).toHaveLength(1);
     expect(world.sent).toHaveLength(1);
@@ -85,7 +69,7 @@ describe('receiving', () => {
     const replica = await world.replica();
     replica.db.fault('journal.receive', 'lost-after');
     await expect(replica.receive('v1', 'm1')).rejects.toThrow('connection lost');
-    await eventually(() => atRest() && world.status('v1') === 'available');
+    await eventually(() => world.atRest() && world.status('v1') === 'available');
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
   });
 
@@ -99,7 +83,7 @@ describe('receiving', () => {
     await eventually(() => world.status('v2') === 'available');
     await replica.db.land();
     await replica.receive('v1', 'm1');
-    await eventually(() => atRest() && world.status('v1') === 'available');
+    await eventually(() => world.atRest() && world.status('v1') === 'available');
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
   });
 
@@ -115,7 +99,7 @@ describe('receiving', () => {
     await first.db.land();
     expect(world.server.entry('m1')).toMatchObject({ owner: first.id, claim: 2 });
     thaw();
-    await eventually(() => atRest() && world.status('v1') === 'available');
+    await eventually(() => world.atRest() && world.status('v1') === 'available');
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 3 });
   });
 
@@ -124,217 +108,9 @@ describe('receiving', () => {
     await replica.receive('');
     expect(world.server.tables.entries.size).toBe(0);
     await replica.db.journal.receive([{ ...entryOf('v1', 'm1'), args: { volume: 7 } }], 'gone');
-    await eventually(() => atRest());
+    await eventually(() => world.atRest());
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'refused', claim: 0 });
     expect(world.server.entry('m1')?.detail).toContain('volume');
-  });
-});
-
-describe('unknown outcomes', () => {
-  const failing = (replica: string, error: () => Error | null): Operation =>
-    fill(world, replica, {
-      run: async (state, scope) => {
-        const thrown = error();
-        if (thrown !== null) throw thrown;
-        await make(world, replica, (state as { id: string }).id, scope);
-      },
-    });
-
-  it('settles a definite error as refused', async () => {
-    world.volume('v1');
-    const error = new CinderError('VolumeNotFound', { volume_id: 'v1' });
-    const replica = await world.replica({ operations: [failing('r', () => error)] });
-    await replica.receive('v1');
-    await eventually(() => atRest());
-    expect(world.status('v1')).toBe('error');
-    expect(outcomes()).toEqual(['refused']);
-  });
-
-  it.each([
-    ['a time-out', new TimeoutError('share', 1)],
-    ['a bug', new TypeError('x is not a function')],
-    ['the database', new DatabaseError('away', { outcome: 'not-started' })],
-  ])('gives back after %s, and ends it by another try', async (_what, error) => {
-    world.volume('v1');
-    let tries = 0;
-    const replica = await world.replica({ operations: [failing('r', () => (++tries < 4 ? error : null))] });
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.status('v1')).toBe('available');
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 4 });
-  });
-
-  it('does not turn in a circle: each try waits longer, and the entry is shown with its error', async () => {
-    world.volume('v1');
-    let tries = 0;
-    const hopeless = failing('r', () => {
-      tries += 1;
-      return new TimeoutError('share', 1);
-    });
-    const timings = { retryInitialMs: 100, retryMaxMs: 60_000, takeoverIntervalMs: 2 };
-    const replica = await world.replica({ operations: [hopeless], timings });
-    await replica.receive('v1');
-    const shown = await eventually(() => replica.door.status().find(({ attempts }) => attempts >= 1));
-    expect(shown).toMatchObject({ state: 'pausing', lastError: 'share: no answer within 1 ms' });
-    const since = performance.now();
-    await eventually(() => tries >= 3);
-    expect(performance.now() - since).toBeGreaterThan(90);
-    expect(tries).toBe(3);
-  });
-
-  it('runs an entry again that was handed to it while it was giving it back', async () => {
-    world.volume('v1');
-    let tries = 0;
-    const operation = failing('r', () => {
-      tries += 1;
-      if (tries > 1) return null;
-      const [row] = world.server.tables.entries.values();
-      if (row !== undefined) replica.door.runEntry(row);
-      return new Error('odd');
-    });
-    // Without take-over nobody else would ever run it.
-    const replica: Replica = await world.replica({ operations: [operation], background: false });
-    await replica.receive('v1');
-    await eventually(() => atRest() && world.status('v1') === 'available');
-  });
-
-  it('goes on here when giving back fails', async () => {
-    world.volume('v1');
-    let tries = 0;
-    const replica = await world.replica({
-      operations: [failing('r', () => (++tries < 2 ? new Error('odd') : null))],
-      background: false,
-    });
-    replica.db.fault('journal.giveBack', 'lost-before');
-    await replica.receive('v1');
-    await eventually(() => atRest() && world.status('v1') === 'available');
-  });
-
-  it.each(['lost-after', 'lost-before'] as const)(
-    'looks at the journal when the settlement answers nothing: %s',
-    async (fault) => {
-      world.volume('v1');
-      const replica = await world.replica();
-      replica.db.fault('transaction', fault);
-      await replica.receive('v1', 'm1');
-      await eventually(() => atRest());
-      expect(world.status('v1')).toBe('available');
-      expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
-      // Seen through by the first runner: nothing was given back for somebody to look at.
-      expect(replica.passed).toContain('settled');
-      expect(replica.passed.filter((step) => step === 'locked')).toHaveLength(1);
-      expect(world.made).toHaveLength(1);
-      expect(world.sent).toHaveLength(1);
-    },
-  );
-
-  it('settles again, without doing the steps again, when the database is away for a moment', async () => {
-    world.volume('v1');
-    const replica = await world.replica();
-    replica.db.fault('transaction', 'failed', 2);
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.made).toHaveLength(1);
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
-  });
-
-  it('lets a successor look where settling stays unknown', async () => {
-    world.volume('v1');
-    const replica = await world.replica();
-    replica.db.fault('transaction', 'lost-after');
-    replica.db.fault('journal.outcomeOf', 'failed', 5);
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
-    expect(world.sent).toHaveLength(1);
-  });
-});
-
-describe('locks and slots', () => {
-  it('waits for locks without using slots', async () => {
-    for (const id of ['busy', 'free']) world.volume(id);
-    const replica = await world.replica({ slots: 1 });
-    const lease = await replica.coordinator.acquire(locksOf('busy'), {
-      waitMs: 'forever',
-      signal: new AbortController().signal,
-    });
-    await replica.receive('busy');
-    await eventually(() => replica.door.status().some(({ state }) => state === 'locking'));
-    const [row] = world.server.tables.entries.values();
-    if (row !== undefined) replica.door.runEntry(row);
-    await replica.receive('free');
-    await eventually(() => world.status('free') === 'available');
-    expect(world.status('busy')).toBe('creating');
-    expect(replica.coordinator.local().waiting, 'carried once').toHaveLength(1);
-    await lease.release();
-    await eventually(() => world.status('busy') === 'available');
-  });
-
-  it('runs no more at a time than there are slots, and a parked one leaves its slot', async () => {
-    const ids = ['a', 'b', 'c', 'd'];
-    ids.forEach((id) => world.volume(id));
-    let [running, most] = [0, 0];
-    const wake: (() => void)[] = [];
-    const operation = fill(world, 'r', {
-      run: async (_state, scope) => {
-        most = Math.max(most, ++running);
-        running -= 1;
-        await scope.park(() => new Promise<void>((resolve) => wake.push(resolve)));
-        most = Math.max(most, ++running);
-        await Promise.resolve();
-        running -= 1;
-      },
-    });
-    const replica = await world.replica({ slots: 1, operations: [operation] });
-    await Promise.all(ids.map((id) => replica.receive(id)));
-    await eventually(() => wake.length === ids.length);
-    expect(replica.door.status().map(({ state }) => state)).toEqual(ids.map(() => 'parked'));
-    wake.forEach((go) => go());
-    await eventually(() => atRest());
-    expect(most).toBe(1);
-    expect(ids.map((id) => world.status(id))).toEqual(ids.map(() => 'available'));
-  });
-
-  it('takes other locks when the row, read under the claim, names others, and does nothing under the first ones', async () => {
-    world.volume('v1');
-    world.volume('other');
-    let looks = 0;
-    const operation = fill(world, 'r', {
-      locks: (args) => Promise.resolve(++looks === 1 ? locksOf('other') : locksOf(volumeId(args))),
-    });
-    const replica = await world.replica({ operations: [operation] });
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.made).toHaveLength(1);
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 2 });
-    expect(world.locks.held.size).toBe(0);
-  });
-
-  it('stays under its locks when the row, read under the claim, names fewer', async () => {
-    world.volume('v1');
-    let looks = 0;
-    const operation = fill(world, 'r', {
-      locks: (args) => {
-        const own = locksOf(volumeId(args));
-        return Promise.resolve(++looks === 1 ? [...locksOf('other'), ...own] : own);
-      },
-    });
-    const replica = await world.replica({ operations: [operation] });
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.made).toHaveLength(1);
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 1 });
-    expect(world.locks.held.size).toBe(0);
-  });
-
-  it('ends an entry that has nothing left to do', async () => {
-    world.volume('v1', { status: 'available' });
-    const replica = await world.replica();
-    await replica.receive('v1', 'm1');
-    await eventually(() => atRest());
-    expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', detail: 'volume is available' });
-    expect(world.server.tables.workers.size).toBe(0);
-    expect(world.made).toHaveLength(0);
   });
 });
 
@@ -380,7 +156,7 @@ describe('draining', () => {
     const second = await world.replica();
     await first.door.drain(AbortSignal.abort());
     expect(first.door.status()).toEqual([]);
-    await eventually(() => atRest([second]));
+    await eventually(() => world.atRest([second]));
     expect(world.status('v1')).toBe('available');
     expect(world.server.entry('m1')).toMatchObject({ outcome: 'done', claim: 2 });
   });

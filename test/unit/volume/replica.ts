@@ -53,6 +53,16 @@ export class World {
     return this.server.tables.volumes.get(id)?.status;
   }
 
+  /** Everything has ended: no entry is unfinished, no replica carries one, and nothing waits in the outbox. */
+  atRest(replicas: readonly Replica[] = this.replicas): boolean {
+    const { entries, outbox } = this.server.tables;
+    return (
+      [...entries.values()].every(({ outcome }) => outcome !== null) &&
+      outbox.size === 0 &&
+      replicas.every(({ door }) => door.status().length === 0)
+    );
+  }
+
   /** Whoever had the locks has them no more; `notices`: its lease says so. */
   dropLocks(owner: string, notices: boolean): void {
     for (const [name, held] of [...this.locks.held]) {
