@@ -9,6 +9,7 @@ import type { Logger } from '../log/logger.ts';
 import type { RpcRequest } from '../rpc/method.ts';
 import { checkArgs } from './check-args.ts';
 import type { CustodyOptions } from './custody-options.ts';
+import { logFields, requestId } from './entry-fields.ts';
 import { EntryRunner, type Runnable, type RunEnd } from './entry-runner.ts';
 import { Intake } from './intake.ts';
 import type { Decoded, Job, JobStatus } from './job.ts';
@@ -284,22 +285,6 @@ export class Door implements Component {
   }
 
   #logOf(entry: JournalEntry): Logger {
-    return this.#options.log.child({ ...askedBy(entry), [idField(entry)]: entry.resourceId, entry: entry.id });
+    return this.#options.log.child(logFields(entry));
   }
-}
-
-/** `volume_id`, `group_snapshot_id`, … */
-function idField({ resourceType }: JournalEntry): string {
-  return `${resourceType.replace(/(?<=[a-z])(?=[A-Z])/g, '_').toLowerCase()}_id`;
-}
-
-/** What a log line says of who asked, in oslo.log's own fields. */
-function askedBy({ context }: JournalEntry): Record<string, unknown> {
-  const fields = ['request_id', 'global_request_id', 'user_id', 'project_id', 'domain_id', 'user_domain_id'];
-  return Object.fromEntries([...fields, 'project_domain_id'].map((field) => [field, context[field] ?? null]));
-}
-
-function requestId({ context }: JournalEntry): string | null {
-  const id = context['request_id'];
-  return typeof id === 'string' ? id : null;
 }
