@@ -5,7 +5,8 @@ import { delay } from '../../../src/kernel/abort.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions } from '../../../src/volume/custody-options.ts';
 import { OutboxPump, outboxTurns } from '../../../src/volume/outbox-pump.ts';
-import { FakeDatabase, FakeServer } from '../../support/fake-database.ts';
+import { FakeDatabase } from '../../support/fake-database.ts';
+import { FakeServer } from '../../support/fake-database/server.ts';
 import { eventually } from '../../support/poll.ts';
 
 let server: FakeServer;

@@ -15,7 +15,8 @@ import { createDoor, type Custody, type DoorOptions } from '../../../src/volume/
 import type { CustodyTimings } from '../../../src/volume/custody-options.ts';
 import type { Operation, OperationPorts, Scope } from '../../../src/volume/operation.ts';
 import { moveStatus } from './status-move.ts';
-import { FakeDatabase, FakeServer } from '../../support/fake-database.ts';
+import { FakeDatabase } from '../../support/fake-database.ts';
+import { FakeServer } from '../../support/fake-database/server.ts';
 
 export const backend = 'c@nfs';
 
