@@ -11,6 +11,7 @@ import { onWholeLine } from './whole-lines.ts';
 
 interface Pending {
   readonly verb: VerbName;
+  readonly args: object;
   readonly guard: StepGuard;
   deadlineMs: Deadline;
   settle(outcome: { readonly result: unknown } | { readonly error: ShareError }): void;
@@ -25,10 +26,20 @@ const killWaitMs = 5_000;
 /** More than all calls at once need, so that a commit point never waits for a thread. */
 const threads = '64';
 
+export interface HelperProcessOptions {
+  /** The helper's file. */
+  readonly entry: string;
+  readonly allowed: () => AllowedFolders;
+  readonly log: Logger;
+  /** A call with these arguments has hung, and the process is killed for it. */
+  readonly onHung: (args: object) => void;
+}
+
 /** One helper process from its start to its death. */
 export class HelperProcess {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #log: Logger;
+  readonly #onHung: (args: object) => void;
   readonly #pending = new Map<number, Pending>();
   readonly #exited: Promise<void>;
   #ready: { resolve(): void; reject(error: Error): void } | undefined;
@@ -37,8 +48,9 @@ export class HelperProcess {
   #nextId = 1;
   #dead: string | undefined;
 
-  constructor(options: { readonly entry: string; readonly allowed: () => AllowedFolders; readonly log: Logger }) {
+  constructor(options: HelperProcessOptions) {
     this.#log = options.log;
+    this.#onHung = options.onHung;
     this.#child = start(options.entry, options.allowed());
     this.#exited = new Promise((resolve) => this.#child.once('close', () => resolve()));
     this.#started = new Promise((resolve, reject) => (this.#ready = { resolve, reject }));
@@ -58,6 +70,10 @@ export class HelperProcess {
     return this.#dead;
   }
 
+  get isIdle(): boolean {
+    return this.#pending.size === 0;
+  }
+
   ready(signal: AbortSignal): Promise<void> {
     return raceAbort(this.#started, signal);
   }
@@ -69,7 +85,7 @@ export class HelperProcess {
     await Promise.race([this.#exited, delay(killWaitMs, never)]);
   }
 
-  request(verb: VerbName, args: unknown, guard: StepGuard, timeoutMs: number): Promise<unknown> {
+  request(verb: VerbName, args: object, guard: StepGuard, timeoutMs: number): Promise<unknown> {
     const id = this.#nextId++;
     const deadlineMs = toWire(guard.provableUntilMs());
     return new Promise((resolve, reject) => {
@@ -88,7 +104,7 @@ export class HelperProcess {
         if ('error' in outcome) reject(outcome.error);
         else resolve(outcome.result);
       };
-      this.#pending.set(id, { verb, guard, deadlineMs, settle });
+      this.#pending.set(id, { verb, args, guard, deadlineMs, settle });
       guard.signal.addEventListener('abort', onAbort, { once: true });
       this.#renewals ??= setInterval(() => this.#renew(), renewEveryMs);
       this.#send({ op: 'call', id, verb, args, deadlineMs });
@@ -127,7 +143,9 @@ export class HelperProcess {
 
   /** The hung call is settled only when the process is gone: nothing of it may come late. */
   async #killHung(id: number, why: string): Promise<void> {
-    if (!this.#pending.has(id)) return;
+    const call = this.#pending.get(id);
+    if (call === undefined) return;
+    this.#onHung(call.args);
     this.#log.error({ helper_pid: this.pid }, `share helper killed: ${why}`);
     this.#dead ??= why;
     this.#child.kill('SIGKILL');

@@ -26,11 +26,17 @@ const answerGraceMs = 5_000;
 /**
  * The main process's side of the share helper: calls with a guard, answered or known to be over. The helper is
  * started with the first call and again after it was killed.
+ *
+ * A call that hangs is ended by killing its helper, and with it everybody's work there. So a folder in which one has
+ * hung is left to a helper apart until it answers again: where it goes on hanging, copies on other shares do not end.
  */
 export class ShareClient implements Component, Exec {
   readonly name: string;
   readonly #options: ShareClientOptions;
   #helper: HelperProcess | undefined;
+  #apart: HelperProcess | undefined;
+  /** Folders in which a call has hung, and none was answered since. */
+  readonly #silent = new Set<string>();
   #problem: string | undefined;
   #stopped = false;
 
@@ -46,8 +52,10 @@ export class ShareClient implements Component, Exec {
 
   async stop(): Promise<void> {
     this.#stopped = true;
-    await this.#helper?.kill('the service stops');
+    const helpers = [this.#helper, this.#apart].filter((helper) => helper !== undefined);
+    await Promise.all(helpers.map((helper) => helper.kill('the service stops')));
     this.#helper = undefined;
+    this.#apart = undefined;
   }
 
   health(): Health {
@@ -56,7 +64,7 @@ export class ShareClient implements Component, Exec {
 
   /** The helper's process id, for status and for tests. */
   get pid(): number | undefined {
-    return this.#helper?.pid;
+    return [this.#helper, this.#apart].find((helper) => helper !== undefined && helper.dead === undefined)?.pid;
   }
 
   /**
@@ -71,14 +79,17 @@ export class ShareClient implements Component, Exec {
   ): Promise<ShareVerbs[V]['result']> {
     if (guard.signal.aborted) throw refused(verb, abortReason(guard.signal).message);
     if (this.#stopped) throw refused(verb, 'the share helper has been stopped');
-    const helper = this.#current();
+    const helper = this.#isSilent(args) ? this.#helperApart() : this.#current();
     try {
       const result = (await helper.request(verb, args, guard, timeoutMs)) as ShareVerbs[V]['result'];
       this.#problem = undefined;
+      if ('dir' in args) this.#silent.delete(args.dir);
       return result;
     } catch (error) {
       if (helper.dead) this.#problem = `${this.name}: ${helper.dead}`;
       throw error;
+    } finally {
+      this.#endApart();
     }
   }
 
@@ -94,8 +105,33 @@ export class ShareClient implements Component, Exec {
   }
 
   #current(): HelperProcess {
-    if (this.#helper === undefined || this.#helper.dead) this.#helper = new HelperProcess(this.#options);
+    if (this.#helper === undefined || this.#helper.dead) this.#helper = this.#newHelper();
     return this.#helper;
+  }
+
+  #helperApart(): HelperProcess {
+    if (this.#apart === undefined || this.#apart.dead) this.#apart = this.#newHelper();
+    return this.#apart;
+  }
+
+  #newHelper(): HelperProcess {
+    const onHung = (args: object): void => {
+      if ('dir' in args && typeof args.dir === 'string') this.#silent.add(args.dir);
+    };
+    return new HelperProcess({ ...this.#options, onHung });
+  }
+
+  /** Whether the call works in such a folder; a program's words name its files. */
+  #isSilent(args: ShareVerbs[VerbName]['args']): boolean {
+    if ('dir' in args) return this.#silent.has(args.dir);
+    return [...this.#silent].some((dir) => args.argv.some((word) => word.includes(dir)));
+  }
+
+  /** Nobody needs it any more. */
+  #endApart(): void {
+    if (this.#silent.size > 0 || this.#apart?.isIdle !== true) return;
+    void this.#apart.kill('all folders answer');
+    this.#apart = undefined;
   }
 }
 
