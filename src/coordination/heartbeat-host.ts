@@ -13,7 +13,7 @@ export interface Renewals<What extends object> {
   /**
    * Renews `what` until it is removed. A renewal that is confirmed extends the proof, counted from when it was sent.
    *
-   * @param lost to be called once, when the service says that it is gone
+   * @param lost to be called once, when the service says that it is gone; ends the proof
    */
   add(id: number, what: What, proof: ProofCell, lost: (why: string) => void): void;
   remove(id: number): void;
@@ -43,9 +43,14 @@ export class HeartbeatHost<What extends object> {
   #handle(message: ToHeartbeat | ToEnd): void {
     switch (message.op) {
       case 'keep': {
-        const { id, what, proof } = message;
-        const lost = (why: string): void => this.#send({ event: 'lost', id, why });
-        this.#renewals.add(id, what as What, new ProofCell(proof), lost);
+        const { id, what } = message;
+        const proof = new ProofCell(message.proof);
+        const lost = (why: string): void => {
+          // A main loop that is blocked reads no message, and has acted when it does.
+          proof.end();
+          this.#send({ event: 'lost', id, why });
+        };
+        this.#renewals.add(id, what as What, proof, lost);
         break;
       }
       case 'let-go':

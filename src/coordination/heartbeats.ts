@@ -10,7 +10,7 @@ export interface Keeper<What extends object> {
    * From now on `what` is renewed, and `proof` extended with each renewal that is confirmed. The function that is
    * returned ends that; an answer under way may still extend a proof that was not ended.
    *
-   * @param lost called once, if the service says that there is nothing left to be renewed
+   * @param lost called once, if the service says that there is nothing left to be renewed; the proof has ended then
    */
   keep(what: What, proof: ProofCell, lost: (why: string) => void): () => void;
 }
@@ -83,6 +83,7 @@ export class Heartbeats<What extends object> implements Component, Keeper<What> 
   #tell(id: number): void {
     const kept = this.#kept.get(id);
     if (kept === undefined) return;
+    clearTimeout(kept.telling);
     kept.isTold = true;
     this.#thread.send({ op: 'keep', id, what: kept.what, proof: kept.proof.buffer });
   }

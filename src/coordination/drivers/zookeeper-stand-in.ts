@@ -24,7 +24,6 @@ interface KeptSession {
 
 interface KeptNode {
   readonly path: string;
-  readonly proof: ProofCell;
   readonly lost: (why: string) => void;
 }
 
@@ -70,7 +69,7 @@ export class ZookeeperStandIn implements Renewals<ZookeeperKept> {
   }
 
   add(id: number, what: ZookeeperKept, proof: ProofCell, lost: (why: string) => void): void {
-    if (what.kind === 'node') this.#nodes.set(id, { path: what.path, proof, lost });
+    if (what.kind === 'node') this.#nodes.set(id, { path: what.path, lost });
     else this.#sessions.set(id, { identity: what.identity, proof, carried: undefined });
   }
 
@@ -116,13 +115,12 @@ export class ZookeeperStandIn implements Renewals<ZookeeperKept> {
   }
 
   /** Without an answer the next heartbeat looks again, or there is none, and the session's proof runs out. */
-  async #lookAt(session: ZookeeperSession, id: number, { path, proof, lost }: KeptNode): Promise<void> {
+  async #lookAt(session: ZookeeperSession, id: number, { path, lost }: KeptNode): Promise<void> {
     try {
       await session.call('look at a lock', (client, done) => client.getData(path, done));
     } catch (error) {
       // Given back meanwhile by a main loop that has come back.
       if (!isZkError(error, 'NO_NODE') || !this.#nodes.delete(id)) return;
-      proof.end();
       lost('its node was deleted');
     }
   }
