@@ -1,11 +1,12 @@
 import type { Socket } from 'node:net';
 import zookeeper from 'node-zookeeper-client';
 import type { HostPort } from '../backend-spec.ts';
+import { unwatchNodes, watchNodes, type OnEvent, type Watching } from './zookeeper-watches.ts';
 
 export type ZkClient = zookeeper.Client;
 
 /** The parts of node-zookeeper-client's connection manager that this file must reach to close its gaps. */
-interface Manager {
+interface Manager extends Watching {
   servers: readonly HostPort[];
   sessionId: Buffer;
   sessionPassword: Buffer;
@@ -114,6 +115,14 @@ export class GovernedClient {
     if (socket === undefined || socket.writableCorked > 0) return;
     socket.cork();
     process.nextTick(() => socket.uncork());
+  }
+
+  watch(paths: readonly string[], onEvent: OnEvent, done: (error: unknown) => void): void {
+    watchNodes(this.#manager, paths, onEvent, done);
+  }
+
+  unwatch(paths: readonly string[], onEvent: OnEvent): void {
+    unwatchNodes(this.#manager, paths, onEvent);
   }
 
   /** Gives up the present connection; the library makes another one for the same session. */

@@ -247,6 +247,7 @@ export class Contender implements HeldLock {
    */
   async #remove(): Promise<boolean> {
     this.#stopGuarding();
+    this.#before.close();
     if (!this.#mayBeQueued) return true;
     let tries = 0;
     for (;;) {

@@ -1,6 +1,5 @@
 import zookeeper from 'node-zookeeper-client';
 import { raceAbort } from '../../kernel/abort.ts';
-import { isZkError } from './zookeeper-client.ts';
 import type { ZookeeperSession } from './zookeeper-session.ts';
 
 /** A wait ends by itself after this long: a notice that never came then costs seconds, not for ever. */
@@ -49,23 +48,32 @@ export class Predecessors {
     return raceAbort(raceAbort(news, signal), this.#session.ended).finally(stop);
   }
 
+  /** Whoever waits no longer leaves nothing behind. */
+  close(): void {
+    this.#session.unwatch(this.#paths([...this.#watched]), this.#onEvent);
+    this.#watched.clear();
+  }
+
   #watchAll(nodes: readonly string[]): void {
     const { connectionNumber } = this.#session;
     if (connectionNumber !== this.#connectionNumber) this.#watched.clear();
     this.#connectionNumber = connectionNumber;
-    for (const node of nodes) if (!this.#watched.has(node)) this.#watch(node);
+    const fresh = nodes.filter((node) => !this.#watched.has(node));
+    if (fresh.length === 0) return;
+    for (const node of fresh) this.#watched.add(node);
+    const failed = (): void => fresh.forEach((node) => this.#seen('look', node));
+    this.#session.watch(this.#paths(fresh), this.#onEvent).catch(failed);
   }
 
-  #watch(node: string): void {
-    this.#watched.add(node);
-    const tell = (seen: Seen): void => {
-      this.#watched.delete(node);
-      this.#tell(seen, node);
-    };
-    const onEvent = (event: zookeeper.Event): void =>
-      tell(event.type === zookeeper.Event.NODE_DELETED ? 'gone' : 'look');
-    this.#session
-      .call('watch a predecessor', (client, done) => client.getData(`${this.#folder}/${node}`, onEvent, done))
-      .catch((error: unknown) => tell(isZkError(error, 'NO_NODE') ? 'gone' : 'look'));
+  #paths(nodes: readonly string[]): readonly string[] {
+    return nodes.map((node) => `${this.#folder}/${node}`);
+  }
+
+  readonly #onEvent = ({ type, path }: zookeeper.Event): void =>
+    this.#seen(type === zookeeper.Event.NODE_DELETED ? 'gone' : 'look', path.slice(this.#folder.length + 1));
+
+  #seen(seen: Seen, node: string): void {
+    this.#watched.delete(node);
+    this.#tell(seen, node);
   }
 }

@@ -7,6 +7,7 @@ import type { ZookeeperSpec } from '../backend-spec.ts';
 import type { RemoteBackendDeps } from '../lock-worker-host.ts';
 import { ProofCell } from '../proof-cell.ts';
 import { GovernedClient, isZkError, toZkError, ZkError, type ZkClient } from './zookeeper-client.ts';
+import type { OnEvent } from './zookeeper-watches.ts';
 
 type Done<T> = (error: unknown, result: T) => void;
 
@@ -136,6 +137,16 @@ export class ZookeeperSession {
 
   #unlessEnded<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
     return raceAbort(raceAbort(promise, signal), this.ended);
+  }
+
+  /** Asks for the next event of each node; of one that has gone since the last answer it comes at once. As `call`. */
+  watch(paths: readonly string[], onEvent: OnEvent): Promise<void> {
+    return this.call('watch', (_, done) => this.#governed.watch(paths, onEvent, (error) => done(error, undefined)));
+  }
+
+  /** Events of these are of no interest any more. */
+  unwatch(paths: readonly string[], onEvent: OnEvent): void {
+    this.#governed.unwatch(paths, onEvent);
   }
 
   /** One call, sent now or not at all. Rejects with `ZkError`; `CONNECTION_LOSS` says that it may have happened. */
