@@ -173,13 +173,13 @@ describe.each(services)('a lock on $name', (service) => {
   });
 
   it('is known to be lost by a main loop that goes on, when the service forgot it meanwhile', async (test) => {
-    const forget = serviceKinds.find((kind) => kind.name === service.name)?.forget;
-    if (forget === undefined) return test.skip();
+    const kind = serviceKinds.find(({ name }) => name === service.name);
+    if (kind?.forget === undefined) return test.skip();
     await setUp();
     // It would have been proven for longer than the loop is blocked.
     const member = await spawnMember(plain({ ...at(server.port), lockTtlMs: 10_000 }), 'block', name, '5000');
     expect(await member.line()).toBe('held');
-    await forget(server.port);
+    await kind.forget(server.port);
     expect(await member.line()).toBe('lost');
   });
 
