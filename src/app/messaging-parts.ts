@@ -1,6 +1,7 @@
 import type { Settings } from '../config/options/index.ts';
 import type { JsonObject } from '../domain/json.ts';
 import { isJsonObject } from '../domain/json.ts';
+import type { Component } from '../kernel/component.ts';
 import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { createTransport } from '../rpc/create-transport.ts';
@@ -23,7 +24,7 @@ import type { RequestCodec } from '../volume/custody-options.ts';
 export interface Messaging {
   readonly transport: Transport;
   /** All connections to brokers, to be started. */
-  readonly transports: readonly Transport[];
+  readonly transports: readonly Component[];
   readonly replies: ReplySender;
   readonly sender: MessageSender;
   /** Calls other services; to be started after the transports. */
@@ -48,7 +49,7 @@ export function createMessaging(settings: Settings, tally: Tally, log: Logger): 
   const ownContext = (): JsonObject => encodeContext(serviceContext());
   return {
     transport,
-    transports: [transport, ...Object.values(ofNotifications)],
+    transports: [transport, ...Object.values(ofNotifications).map(inBackground)],
     replies,
     caller: new RpcClient({ transport, controlExchange: service.controlExchange, log }),
     sender: new OutboxSender({
@@ -62,6 +63,19 @@ export function createMessaging(settings: Settings, tally: Tally, log: Logger): 
     copies: new CopiedRequests({ transport, version: RPC_VERSION, log }),
     codec: { plain: plainArguments, context: (wire) => decodeContext(wire).request, serviceContext: ownContext },
     serviceContext: ownContext,
+  };
+}
+
+/** No start waits for the broker of notifications: they stay in the outbox until it is there. */
+function inBackground(transport: Transport): Component {
+  return {
+    name: `${transport.name} of notifications`,
+    start: (signal) => {
+      transport.start(signal).catch(() => undefined);
+      return Promise.resolve();
+    },
+    stop: (how) => transport.stop(how),
+    health: () => transport.health(),
   };
 }
 
