@@ -121,7 +121,7 @@ export class Contender implements HeldLock {
     try {
       await this.#session.whenConnected(signal);
       // Before the first creation there is nothing of ours to look for.
-      const found = this.#mayBeQueued ? await this.#list() : [];
+      const found = this.#mayBeQueued ? await raceAbort(this.#list(), signal) : [];
       const queue = this.#placeIn(found) === -1 ? await raceAbort(this.#enqueue(), signal) : found;
       const place = this.#placeIn(queue);
       // The lock's folder was made just now.
