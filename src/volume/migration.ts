@@ -1,10 +1,13 @@
 import { CinderError } from '../domain/exceptions.ts';
+import { isMigrating } from '../domain/migration.ts';
 import type { Volume } from '../domain/rows.ts';
 import { copyOver, isPastReturn } from './migration-handover.ts';
 import { beginMigration, madeTarget, targetId, targetNote, type Route } from './migration-target.ts';
 import type { Also } from './migration-end.ts';
 import { askServers } from './migration-swap.ts';
-import type { OperationPorts, Scope, Settlement } from './operation.ts';
+import type { Backend, NothingToDo, OperationPorts, Scope, Settlement } from './operation.ts';
+import { liesOn } from './ownership.ts';
+import type { RowLooks } from './row-looks.ts';
 
 /*
  * A volume's way to another backend, for migrate_volume and retype. The whole runs under the volume's locks; the other
@@ -51,6 +54,16 @@ export async function migrate(volume: Volume, route: Route, scope: Scope, ports:
   if (isAsked) await askServers(volume, target, attachments, scope, ports);
   else await copyOver({ ...volume, migration_status: 'migrating' }, target, scope, ports);
   return { target: id, isAsked };
+}
+
+/** The volume that migrates; where it does not (any more), or has gone to the other backend, nothing is left to do. */
+export async function loadMigrating(id: string, backend: Backend, rows: RowLooks): Promise<Volume | NothingToDo> {
+  const volume = await rows.volume(id);
+  if (volume === null) return { nothingToDo: 'the volume is gone' };
+  if (!isMigrating(volume)) {
+    return { nothingToDo: `the volume does not migrate: ${String(volume.migration_status)}` };
+  }
+  return liesOn(backend, volume) ? volume : { nothingToDo: `the volume belongs to ${String(volume.host)}` };
 }
 
 /** Nothing is known of the end yet: the rows stay `migrating`, for migrate_volume_completion. */

@@ -21,7 +21,16 @@ export function liesOn(backend: Pick<Backend, 'host' | 'cluster'>, placed: Place
   return isHere(placed.host, backend.host) || isHere(placed.cluster_name, backend.cluster);
 }
 
-/** The snapshot's volume, if it is there and here: on another backend a driver would find nothing and call it done. */
+/** Why nothing is done here to a volume of another backend: a driver would find nothing and call it done. */
+export function liesElsewhere({ id }: Volume, { workOf }: Pick<Backend, 'workOf'>): CinderError {
+  return new CinderError('Invalid', {}, { message: `Volume ${id} does not lie on ${workOf}.` });
+}
+
+export function assertLiesOn(backend: Backend, volume: Volume): void {
+  if (!liesOn(backend, volume)) throw liesElsewhere(volume, backend);
+}
+
+/** The snapshot's volume, if it is there and here. */
 export function homeOf(snapshot: Snapshot, volume: Volume | null, { backend }: OperationPorts): Volume {
   if (volume === null) throw new CinderError('VolumeNotFound', { volume_id: snapshot.volume_id });
   if (liesOn(backend, volume)) return volume;

@@ -4,7 +4,7 @@ import type { JsonObject } from '../../domain/json.ts';
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import type { OperationPorts } from '../operation.ts';
-import { homeOf, liesOn } from '../ownership.ts';
+import { assertLiesOn, homeOf } from '../ownership.ts';
 import { isUnknownOutcome } from '../unknown-outcome.ts';
 
 /** What a host says of itself; its keys are os-brick's. */
@@ -15,12 +15,12 @@ export function requireReady({ backend }: OperationPorts): void {
   if (!backend.ready()) throw new CinderError('DriverNotInitialized', {}, { outcome: 'not-started' });
 }
 
-/** The volume, if it is there and here: on another backend a driver would find nothing and call it done. */
+/** The volume, if it is there and here. */
 export async function volumeHere(volume_id: string, { db, backend }: OperationPorts): Promise<Volume> {
   const volume = await db.volumes.get(volume_id);
   if (volume === null) throw new CinderError('VolumeNotFound', { volume_id });
-  if (liesOn(backend, volume)) return volume;
-  throw new CinderError('Invalid', {}, { message: `Volume ${volume_id} does not lie on ${backend.workOf}.` });
+  assertLiesOn(backend, volume);
+  return volume;
 }
 
 export async function snapshotHere(snapshot_id: string, ports: OperationPorts): Promise<Snapshot> {

@@ -5,7 +5,7 @@ import type { Volume } from '../../domain/rows.ts';
 import type { UploadImage, UploadOptions } from '../../images/image-service.ts';
 import { imageAbility } from '../image-volume.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { assertLiesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { NotSettledError, moveVolume } from '../row-moves.ts';
 import { failureMessage } from '../user-messages.ts';
@@ -53,7 +53,7 @@ export const copyVolumeToImage: Operation<typeof Args, State, null> = {
   locks: ({ volume_id: id }, { backend }) => Promise.resolve(backend.driver.locksForVolume(id)),
   load,
   async run({ volume, image }, scope, ports) {
-    if (!liesOn(ports.backend, volume)) throw foreign(volume, ports);
+    assertLiesOn(ports.backend, volume);
     if (!ports.backend.ready()) throw new CinderError('DriverNotInitialized', {});
     const { status } = await ports.images.show(scope.context, image.id, scope.signal);
     if (status !== 'active') await upload(volume, image, scope, ports);
@@ -121,8 +121,4 @@ async function settle(
     },
     outbox: [],
   };
-}
-
-function foreign(volume: Volume, { backend }: OperationPorts): CinderError {
-  return new CinderError('Invalid', {}, { message: `Volume ${volume.id} does not lie on ${backend.workOf}.` });
 }

@@ -8,7 +8,7 @@ import type { Snapshot, Volume } from '../../domain/rows.ts';
 import { AppError, messageOf, toError } from '../../kernel/errors.ts';
 import { volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { liesElsewhere, liesOn } from '../ownership.ts';
 import { paysQuota } from '../quota-deltas.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { moveVolume, typeNameOf } from '../row-moves.ts';
@@ -117,7 +117,7 @@ function askedStatus({ status }: Volume, pays: boolean): string | null {
 /** What rules it out before anything is touched. */
 function refusalOf({ volume, args, snapshots }: State, { backend }: OperationPorts): CinderError | null {
   const invalid = (message: string): CinderError => new CinderError('Invalid', {}, { message });
-  if (!liesOn(backend, volume)) return invalid(`Volume ${volume.id} does not lie on ${backend.workOf}.`);
+  if (!liesOn(backend, volume)) return liesElsewhere(volume, backend);
   if (volume.attach_status === 'attached') return new CinderError('VolumeAttached', { volume_id: volume.id });
   if (args.unmanage_only === true) {
     if (volume.encryption_key_id !== null) return invalid('Unmanaging encrypted volumes is not supported.');

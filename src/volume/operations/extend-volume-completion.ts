@@ -1,7 +1,7 @@
 import { Type } from '@sinclair/typebox';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Operation, OperationPorts } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { liesElsewhere, liesOn } from '../ownership.ts';
 import { loadExtending, settleGrown, settleNotGrown, type Growth } from '../volume-growth.ts';
 import { volumeLocks } from '../volume-locks.ts';
 import { ById } from './arguments.ts';
@@ -52,9 +52,7 @@ export const extendVolumeCompletion: Operation<typeof Args, Completion, null> = 
 };
 
 function refusalOf({ volume, failed }: Completion, { backend }: OperationPorts): CinderError | null {
-  if (!liesOn(backend, volume)) {
-    return new CinderError('Invalid', {}, { message: `Volume ${volume.id} does not lie on ${backend.workOf}.` });
-  }
+  if (!liesOn(backend, volume)) return liesElsewhere(volume, backend);
   if (!failed) return null;
   const reason = `the compute service could not extend volume ${volume.id}`;
   return new CinderError('ExtendVolumeError', { reason }, { outcome: 'failed' });

@@ -2,7 +2,7 @@ import { Type } from '@sinclair/typebox';
 import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import type { Operation, OperationPorts, Scope } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { assertLiesOn } from '../ownership.ts';
 import { loadExtending, settleGrown, settleNotGrown, type Growth } from '../volume-growth.ts';
 import { volumeLocks } from '../volume-locks.ts';
 import { ById } from './arguments.ts';
@@ -53,9 +53,7 @@ async function extend(
   { work }: Scope,
   { backend, provisioned }: OperationPorts,
 ): Promise<VolumeModelUpdate> {
-  if (!liesOn(backend, volume)) {
-    throw new CinderError('Invalid', {}, { message: `Volume ${volume.id} does not lie on ${backend.workOf}.` });
-  }
+  assertLiesOn(backend, volume);
   if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
   const { growth } = backend.driver;
   if (growth === undefined) throw new CinderError('NotSupportedOperation', { operation: 'extend' });

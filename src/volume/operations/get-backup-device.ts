@@ -8,7 +8,7 @@ import { CinderError, toCinderError } from '../../domain/exceptions.ts';
 import type { Backup, Snapshot, Volume } from '../../domain/rows.ts';
 import type { CloneSource, VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { assertLiesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { NotSettledError, mergeAdminMetadata, moveSnapshot, moveVolume, splitUpdate } from '../row-moves.ts';
 import { isRemoved, place } from '../volume-making.ts';
@@ -104,8 +104,8 @@ function home({ backup, volume, snapshot }: State, { backend }: OperationPorts):
   const { volume_id, snapshot_id } = backup;
   if (volume === null) throw new CinderError('VolumeNotFound', { volume_id });
   if (snapshot_id !== null && snapshot === null) throw new CinderError('SnapshotNotFound', { snapshot_id });
-  if (liesOn(backend, volume)) return volume;
-  throw new CinderError('Invalid', {}, { message: `Volume ${volume_id} does not lie on ${backend.workOf}.` });
+  assertLiesOn(backend, volume);
+  return volume;
 }
 
 /** Step 1. */

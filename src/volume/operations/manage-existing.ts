@@ -7,7 +7,7 @@ import type { Volume } from '../../domain/rows.ts';
 import type { FoundVolume, ManageAbility, VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { volumeEvents, wallClock } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { assertLiesOn } from '../ownership.ts';
 import { chargeWithinLimits, requireVolumeSize } from '../quota-charge.ts';
 import { gigabytes } from '../quota-deltas.ts';
 import type { RowLooks } from '../row-looks.ts';
@@ -84,9 +84,7 @@ async function load(
 }
 
 function abilityFor(volume: Volume, { backend }: OperationPorts): ManageAbility {
-  if (!liesOn(backend, volume)) {
-    throw new CinderError('Invalid', {}, { message: `Volume ${volume.id} does not lie on ${backend.workOf}.` });
-  }
+  assertLiesOn(backend, volume);
   if (!backend.ready()) throw new CinderError('DriverNotInitialized', {});
   const { manage } = backend.driver;
   if (manage === undefined) throw new CinderError('NotSupportedOperation', { operation: 'manage' });

@@ -1,12 +1,12 @@
 import type { Static } from '@sinclair/typebox';
 import { CinderError } from '../../domain/exceptions.ts';
-import { isMigrating, migratedFrom } from '../../domain/migration.ts';
+import { migratedFrom } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
 import { handOver, isPastReturn } from '../migration-handover.ts';
 import { failed } from '../migration-target.ts';
+import { loadMigrating } from '../migration.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { volumeLocks } from '../volume-locks.ts';
 import { Completion } from './arguments.ts';
@@ -53,12 +53,8 @@ export const migrateVolumeCompletion: Operation<typeof Completion, State, null> 
 };
 
 async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
-  const volume = await rows.volume(args.volume.id);
-  if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (!isMigrating(volume)) {
-    return { nothingToDo: `the volume does not migrate: ${String(volume.migration_status)}` };
-  }
-  if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };
+  const volume = await loadMigrating(args.volume.id, backend, rows);
+  if ('nothingToDo' in volume) return volume;
   return { args, volume, target: await rows.volume(args.new_volume.id) };
 }
 

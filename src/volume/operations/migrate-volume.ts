@@ -1,12 +1,10 @@
 import { Type } from '@sinclair/typebox';
 import type { Static } from '@sinclair/typebox';
-import { isMigrating } from '../../domain/migration.ts';
 import type { Volume } from '../../domain/rows.ts';
 import { settleMigrated, settleNotMigrated } from '../migration-end.ts';
-import { isOwnMigration, migrate, settleAsked, type Migrated } from '../migration.ts';
+import { isOwnMigration, loadMigrating, migrate, settleAsked, type Migrated } from '../migration.ts';
 import { targetId } from '../migration-target.ts';
 import type { NothingToDo, Operation, OperationPorts, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { volumeLocks } from '../volume-locks.ts';
 import { ById, Destination, Flag } from './arguments.ts';
@@ -49,12 +47,8 @@ export const migrateVolume: Operation<typeof Args, State, Migrated> = {
 };
 
 async function load(args: Args, { backend }: OperationPorts, rows: RowLooks): Promise<State | NothingToDo> {
-  const volume = await rows.volume(args.volume.id);
-  if (volume === null) return { nothingToDo: 'the volume is gone' };
-  if (!isMigrating(volume)) {
-    return { nothingToDo: `the volume does not migrate: ${String(volume.migration_status)}` };
-  }
-  if (!liesOn(backend, volume)) return { nothingToDo: `the volume belongs to ${String(volume.host)}` };
+  const volume = await loadMigrating(args.volume.id, backend, rows);
+  if ('nothingToDo' in volume) return volume;
   return { args, volume };
 }
 

@@ -7,7 +7,7 @@ import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { VolumeModelUpdate } from '../../drivers/volume-driver.ts';
 import { snapshotEvents, volumeEvents } from '../notifications.ts';
 import type { NothingToDo, Operation, OperationPorts, Result, Scope, Settlement } from '../operation.ts';
-import { liesOn } from '../ownership.ts';
+import { assertLiesOn } from '../ownership.ts';
 import type { RowLooks } from '../row-looks.ts';
 import { mergeAdminMetadata, moveSnapshot, moveVolume } from '../row-moves.ts';
 import { chainLocks } from '../snapshot-removal.ts';
@@ -68,9 +68,7 @@ async function revert(
   { work }: Scope,
   { backend }: OperationPorts,
 ): Promise<VolumeModelUpdate> {
-  if (!liesOn(backend, volume)) {
-    throw new CinderError('Invalid', {}, { message: `Volume ${volume.id} does not lie on ${backend.workOf}.` });
-  }
+  assertLiesOn(backend, volume);
   if (snapshot === null) throw new CinderError('SnapshotNotFound', { snapshot_id: args.snapshot.id });
   if (snapshot.volume_id !== volume.id) {
     throw new CinderError('InvalidSnapshot', { reason: `snapshot ${snapshot.id} is not of volume ${volume.id}` });
