@@ -1,7 +1,7 @@
 import { table } from '../../src/cli/table.ts';
 import { runMembers, type Side } from './members.ts';
 import type { LockService } from './services.ts';
-import { measureUncontended, type Uncontended } from './uncontended.ts';
+import { farMs, measureUncontended, type Uncontended } from './uncontended.ts';
 import type { Turn } from './member-task.ts';
 import { oneAfterTheOther, summaryOf, type TurnsSummary } from './turns.ts';
 
@@ -80,13 +80,19 @@ export function handOverText({ handOvers, uncontended }: HandOverReport): string
     '',
     'A lock that nobody else wants, taken and given back (medians):',
     table(
-      ['Service', 'Ours ms', 'Bare client ms', 'Ratio'],
-      uncontended.map(({ service, oursMs, bareMs }) => [
-        service,
-        ms(oursMs),
-        bareMs === undefined ? '–' : ms(bareMs),
-        bareMs === undefined ? '–' : (oursMs / bareMs).toFixed(2),
-      ]),
+      ['Service', 'Network', 'Ours ms', 'Bare client ms', 'Ratio'],
+      uncontended.flatMap(({ service, near, far }) =>
+        [
+          { network: 'loopback', ...near },
+          ...(far === undefined ? [] : [{ network: `${farMs} ms each way`, ...far }]),
+        ].map(({ network, oursMs, bareMs }) => [
+          service,
+          network,
+          ms(oursMs),
+          bareMs === undefined ? '–' : ms(bareMs),
+          bareMs === undefined ? '–' : (oursMs / bareMs).toFixed(2),
+        ]),
+      ),
     ),
   ].join('\n');
 }

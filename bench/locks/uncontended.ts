@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { Redis } from 'ioredis';
 import zookeeper from 'node-zookeeper-client';
 import { lockName } from '../../src/coordination/lock-names.ts';
 import { never } from '../../src/kernel/abort.ts';
 import { toError } from '../../src/kernel/errors.ts';
+import { TcpProxy } from '../../test/support/tcp-proxy.ts';
 import { startCoordinator, stopCoordinator } from './our-coordinator.ts';
 import type { LockService } from './services.ts';
 import { spreadOf } from './turns.ts';
@@ -14,17 +16,42 @@ interface BareClient {
   close(): void;
 }
 
-export interface Uncontended {
+/** Medians of taking and giving back a lock that nobody else wants. */
+interface Medians {
   readonly oursMs: number;
   /** Undefined where no client is compared. */
   readonly bareMs: number | undefined;
 }
 
-const batches = 20;
-const batch = 50;
+export interface Uncontended {
+  /** On loopback, where a round trip costs hardly more than the work at its ends. */
+  readonly near: Medians;
+  /** Over a network that takes `farMs` each way, where round trips are what counts; where a client is compared. */
+  readonly far: Medians | undefined;
+}
 
-/** Medians of taking and giving back a lock that nobody else wants, ours and the bare client's in turn. */
+export const farMs = 2;
+
+const batch = 50;
+const nearBatches = 20;
+const farBatches = 4;
+
 export async function measureUncontended(service: LockService): Promise<Uncontended> {
+  const near = await measureAt(service, nearBatches);
+  if (near.bareMs === undefined) return { near, far: undefined };
+  const port = /:(\d+)(?=[/?]|$)/.exec(service.url)?.[1] ?? '';
+  const network = await new TcpProxy({ port: Number(port) }).start();
+  network.slow(farMs);
+  try {
+    const far = { ...service, url: service.url.replace(port, String(network.port)) };
+    return { near, far: await measureAt(far, farBatches) };
+  } finally {
+    await network.stop();
+  }
+}
+
+/** Ours and the bare client's in turn. */
+async function measureAt(service: LockService, batches: number): Promise<Medians> {
   const coordinator = await startCoordinator(service.url);
   const bare = await bareClient(service);
   const ours = async (): Promise<void> => {
@@ -95,11 +122,12 @@ async function bareZookeeper(host: string): Promise<BareClient> {
         (error as Error | null) === null ? resolve(made) : reject(toError(error)),
       ),
     );
-  await create('/bare', zookeeper.CreateMode.PERSISTENT);
+  const folder = `/bare-${randomUUID()}`;
+  await create(folder, zookeeper.CreateMode.PERSISTENT);
   return {
     acquireAndRelease: async () => {
-      const node = await create('/bare/lock-', zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL);
-      await new Promise<void>((resolve) => client.getChildren('/bare', () => resolve()));
+      const node = await create(`${folder}/lock-`, zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL);
+      await new Promise<void>((resolve) => client.getChildren(folder, () => resolve()));
       await new Promise<void>((resolve) => client.remove(node, () => resolve()));
     },
     close: () => client.close(),
