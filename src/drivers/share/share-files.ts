@@ -255,9 +255,10 @@ async function finish(handle: FileHandle, mode: number, owner: FileOwner | null)
 
 async function writeZeros(handle: FileHandle, bytes: number, guard: CallGuard): Promise<void> {
   const block = Buffer.alloc(Math.min(zeroBlock, bytes));
-  for (let at = 0; at < bytes; at += block.length) {
+  // Of the last block that it has room for, a share takes a part; only the next write says that it is full.
+  for (let at = 0; at < bytes;) {
     guard.assert();
-    await handle.write(block, 0, Math.min(block.length, bytes - at), at);
+    at += (await handle.write(block, 0, Math.min(block.length, bytes - at), at)).bytesWritten;
   }
 }
 

@@ -10,7 +10,7 @@ import { BootClock } from '../../../src/native/boot-clock.ts';
 import { eventually } from '../../support/poll.ts';
 import { leaveOut } from '../../support/programs.ts';
 import { makeTempDir, removeDir } from '../../support/temp-dir.ts';
-import { helperEntry, processList, startsWithinMs, type ProcessList } from './helper-machine.ts';
+import { helperEntry, helperIsElsewhere, processList, startsWithinMs, type ProcessList } from './helper-machine.ts';
 
 const clock = new BootClock();
 
@@ -150,6 +150,18 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     await expect(share.run(['sh', '-c', 'true'], { guard: guard(), timeoutMs: 1_000 })).rejects.toThrow(
       'not for a share',
     );
+    await share.stop();
+  });
+
+  it.skipIf(helperIsElsewhere)('makes no file that is shorter than it was asked for', async () => {
+    const share = client();
+    await share.start(guard().signal);
+    // As on a share that is full there: the last write is done in part.
+    execFileSync('prlimit', ['--pid', String(share.pid), `--fsize=${1.5 * 1024 * 1024}`]);
+    const made = share.call('createFile', { ...create, dir, bytes: 2 * 1024 * 1024, fill: 'zeros' }, guard());
+    await expect(made).rejects.toMatchObject({ errno: 'EFBIG', outcome: 'failed' });
+    expect(readdirSync(dir)).not.toContain(create.name);
+    expect(readdirSync(join(dir, '.cinder-volume-aa'))).toEqual([]);
     await share.stop();
   });
 
