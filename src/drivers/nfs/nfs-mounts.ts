@@ -1,7 +1,7 @@
 import { mkdir, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CinderError } from '../../domain/exceptions.ts';
-import { delay } from '../../kernel/abort.ts';
+import { delay, never, raceAbort } from '../../kernel/abort.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
 import { CommandError, type Exec, type StepGuard } from '../exec.ts';
@@ -15,6 +15,8 @@ import { mountCommands } from './mount-command.ts';
 
 const mountTimeoutMs = 120_000;
 const pauseMs = 1_000;
+/** Mounting changes nothing that locks are for. */
+const unlocked: StepGuard = { signal: never, provableUntilMs: () => Number.POSITIVE_INFINITY };
 
 /** NFS exports, each mounted at the base folder's entry that os-brick and Nova also expect it at. */
 export class NfsMounts implements Mounts {
@@ -59,46 +61,50 @@ export class NfsMounts implements Mounts {
   async ensure(share: Share, guard: StepGuard): Promise<void> {
     const folder = this.folderOf(share.location);
     if ((await mountPoints()).has(folder)) return;
-    const attempt = this.#underWay.get(folder) ?? this.#mount(share, folder, guard);
+    const attempt =
+      this.#underWay.get(folder) ?? this.#mount(share, folder).finally(() => this.#underWay.delete(folder));
     this.#underWay.set(folder, attempt);
-    await attempt.finally(() => this.#underWay.delete(folder));
+    // Who loses its locks meanwhile ends its own waiting, not that of the others.
+    await raceAbort(attempt, guard.signal);
   }
 
-  async #mount(share: Share, folder: string, guard: StepGuard): Promise<void> {
+  async #mount(share: Share, folder: string): Promise<void> {
     // The folder is on this machine's disk: what lies below it, the share, is not touched.
     await mkdir(folder).catch((error: unknown) => {
       if (!messageOf(error).includes('EEXIST')) throw error;
     });
     const attempts = this.#options.nfsMountAttempts;
     for (let attempt = 1; ; attempt++) {
-      const problem = await this.#tryOnce(share, folder, guard);
+      const problem = await this.#tryOnce(share, folder);
       if (problem === undefined) return;
-      this.#log.error({ share: share.location, attempt }, `mounting failed: ${problem}`);
+      this.#log.error({ share: share.location, attempt }, `mounting failed: ${problem.message}`);
       if (attempt >= attempts) throw failed(share, problem);
-      await delay(pauseMs, guard.signal);
+      await delay(pauseMs, never);
     }
   }
 
   /** @returns what hindered it, or undefined when the share is mounted */
-  async #tryOnce(share: Share, folder: string, guard: StepGuard): Promise<string | undefined> {
+  async #tryOnce(share: Share, folder: string): Promise<Error | undefined> {
     const common = this.#options.nasMountOptions ?? this.#options.nfsMountOptions;
-    let problem: string | undefined;
+    let problem: Error | undefined;
     for (const argv of mountCommands(share, folder, common)) {
       // Somebody else (another replica of this machine, Nova) may have been first.
       if ((await mountPoints()).has(folder)) return undefined;
       try {
-        await this.#exec().run(argv, { guard, timeoutMs: mountTimeoutMs, asRoot: true });
+        await this.#exec().run(argv, { guard: unlocked, timeoutMs: mountTimeoutMs, asRoot: true });
       } catch (error) {
         if (!(error instanceof CommandError)) throw error;
-        problem = error.message;
+        problem = error;
       }
       if ((await mountPoints()).has(folder)) return undefined;
     }
-    return problem ?? 'mount said nothing, and the share is not there';
+    return problem ?? new Error('mount said nothing, and the share is not there');
   }
 }
 
-function failed(share: Share, problem: string): CinderError {
-  const message = `The share ${share.location} cannot be mounted: ${problem}`;
-  return new CinderError('NfsException', {}, { message, outcome: 'not-started' });
+/** A server that does not answer has not refused: of the share, and of what lies there, nothing is known. */
+function failed(share: Share, problem: Error): CinderError {
+  const message = `The share ${share.location} cannot be mounted: ${problem.message}`;
+  const outcome = problem instanceof CommandError && problem.outcome === 'unknown' ? 'unknown' : 'not-started';
+  return new CinderError('NfsException', {}, { message, cause: problem, outcome });
 }
