@@ -1,4 +1,6 @@
 import { CinderError } from '../../domain/exceptions.ts';
+import { messageOf } from '../../kernel/errors.ts';
+import { CommandError } from '../exec.ts';
 import type { OpenImage } from '../qemu-secrets.ts';
 import type { DriverWork, ExtendRequest, VolumeModelUpdate } from '../volume-driver.ts';
 import type { Capacity } from './capacity.ts';
@@ -46,7 +48,10 @@ export async function extendVolume(
   return {};
 }
 
-/** A file of the volume's folder gets this virtual size, checked afterwards. */
+/**
+ * A file of the volume's folder gets this virtual size, checked afterwards: also where qemu-img says no, which it may do at
+ * its end, when all is done. A volume whose file is larger than its row could be attached no more.
+ */
 export async function grow(
   parts: RemoteFsParts,
   folder: VolumeFolder,
@@ -55,13 +60,23 @@ export async function grow(
   bytes: number,
 ): Promise<void> {
   await folder.work.commitPoint('volume-growth');
-  await folder.whileBusy(() => parts.qemu.resize(open, bytes, folder.work));
-  const now = await folder.inspect(image.name);
+  const refusal = await folder.whileBusy(() => parts.qemu.resize(open, bytes, folder.work)).then(() => null, refused);
+  const now = await folder.inspect(image.name).catch((cause: unknown) => {
+    throw doubtful(`${image.name} cannot be looked at after the resize: ${messageOf(cause)}`, cause);
+  });
   const rawBytes = now === null ? undefined : now.bytes - (open.format === 'luks' ? (now.luksDataAt ?? 0) : 0);
   const size = image.format === 'raw' ? rawBytes : now?.header?.virtualSize;
   if (size === bytes) return;
-  const reason = `${image.name} has ${String(size)} bytes after the resize to ${bytes}`;
-  throw new CinderError('ExtendVolumeError', { reason }, { outcome: 'unknown' });
+  throw refusal ?? doubtful(`${image.name} has ${String(size)} bytes after the resize to ${bytes}`);
+}
+
+function refused(error: unknown): CommandError {
+  if (error instanceof CommandError && error.outcome === 'failed') return error;
+  throw error;
+}
+
+function doubtful(reason: string, cause?: unknown): CinderError {
+  return new CinderError('ExtendVolumeError', { reason }, { cause, outcome: 'unknown' });
 }
 
 function requireExtendable({ volume, sizeGb }: ExtendRequest): void {
