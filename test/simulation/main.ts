@@ -3,13 +3,22 @@ import { oneOf, wholeNumber } from '../support/command-options.ts';
 import { mistakes, type Mistake } from './mistakes.ts';
 import { World } from './world.ts';
 
-/* npm run simulate -- [--runs N] [--seed S] [--mistake "…"]: see docs/coordination.md. */
+const usage = `Usage: npm run simulate -- [options]
+
+The leases of a lock in virtual time, with faults from a seed; see docs/coordination.md.
+
+  --runs N           as many, each from a seed of its own (10000)
+  --seed N           of the first (1)
+  --mistake NAME     puts a mistake into the locks, which must be found: any of
+                     ${mistakes.join(', ')}
+`;
 
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '10000' },
     seed: { type: 'string', default: '1' },
     mistake: { type: 'string' },
+    help: { type: 'boolean', default: false },
   },
 });
 
@@ -36,8 +45,10 @@ async function simulate(first: number, runs: number, mistake: Mistake | undefine
 
 const many = { min: 1, max: 999_999_999 };
 const { seed, runs, mistake } = values;
-await simulate(
-  wholeNumber('--seed', seed, many),
-  wholeNumber('--runs', runs, many),
-  mistake === undefined ? undefined : oneOf('--mistake', mistake, mistakes),
-);
+if (values.help) console.log(usage);
+else
+  await simulate(
+    wholeNumber('--seed', seed, many),
+    wholeNumber('--runs', runs, many),
+    mistake === undefined ? undefined : oneOf('--mistake', mistake, mistakes),
+  );
