@@ -1,3 +1,4 @@
+import type { Clock } from '../kernel/clock.ts';
 import type { Component } from '../kernel/component.ts';
 import type { Guarantees, Holder } from './coordinator.ts';
 import { ProofCell } from './proof-cell.ts';
@@ -72,5 +73,25 @@ export class Custody {
   onLost(listener: (why: string) => void): void {
     this.#listener = listener;
     if (this.#why !== undefined) listener(this.#why);
+  }
+
+  /** The lock, for whoever won it. */
+  asLock(release: () => Promise<ReleaseResult>): HeldLock & { readonly proof: ProofCell } {
+    return { proof: this.proof, onLost: (listener) => this.onLost(listener), release };
+  }
+
+  /**
+   * The end of a lock that its service forgets by itself after its time to live. `giveBack` answers whether it was ours;
+   * where it fails, whether it reached the service or not, nobody else can have had the lock before our proof ran out.
+   */
+  async release(clock: Clock, giveBack: () => Promise<boolean>): Promise<ReleaseResult> {
+    const wasProvenMs = this.proof.untilMs();
+    this.proof.end();
+    try {
+      const ours = await giveBack();
+      return ours && !this.lost ? 'released' : 'lost';
+    } catch {
+      return !this.lost && clock.nowMs() < wasProvenMs ? 'released' : 'lost';
+    }
   }
 }

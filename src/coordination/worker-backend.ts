@@ -149,11 +149,7 @@ export class WorkerBackend implements LockBackend {
     if (waiting === undefined) return;
     const custody = new Custody(new ProofCell(proof));
     this.#holding.set(id, { custody });
-    waiting.won({
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => this.#release(id),
-    });
+    waiting.won(custody.asLock(() => this.#release(id)));
   }
 
   #release(id: number): Promise<ReleaseResult> {

@@ -233,32 +233,26 @@ export class EtcdBackend implements LockBackend {
     const custody = new Custody();
     custody.proof.extend(lease.proof.untilMs());
     entry.letGo = this.#deps.heartbeats.keep(what, custody.proof, lost);
-    return {
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => this.#release(entry, lease, custody),
-    };
+    return custody.asLock(() => this.#release(entry, lease, custody));
   }
 
-  async #release(entry: Entry, lease: Lease, custody: Custody): Promise<ReleaseResult> {
+  #release(entry: Entry, lease: Lease, custody: Custody): Promise<ReleaseResult> {
     const wasProvenMs = custody.proof.untilMs();
-    custody.proof.end();
     this.#entries.delete(entry);
     entry.letGo?.();
-    try {
-      const { succeeded } = await this.#txn(entry, releaseTxn(entry));
+    return custody.release(this.#deps.clock, async () => {
+      const { succeeded } = await this.#txn(entry, releaseTxn(entry)).catch((error: unknown) => {
+        this.#forget(entry);
+        throw error;
+      });
       if (custody.lost || !succeeded || entry.unsure) {
         this.#forget(entry);
       } else {
         lease.proof.extend(wasProvenMs);
         this.#leases.giveBack(lease);
       }
-      return custody.lost || !succeeded ? 'lost' : 'released';
-    } catch {
-      // Whether it reached etcd or not, the key is gone when its lease is.
-      this.#forget(entry);
-      return !custody.lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
-    }
+      return succeeded;
+    });
   }
 
   /** Takes back whatever this acquisition has in etcd or will yet have. */

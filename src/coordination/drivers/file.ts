@@ -172,17 +172,13 @@ export class FileBackend implements LockBackend {
     if (proving === undefined) custody.proof.extend(Infinity);
     else await this.#prove(file, custody);
     proving?.start(this.#ttlMs / 6);
-    return {
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: async () => {
-        const { lost } = custody;
-        custody.proof.end();
-        const closing = (proving?.stop() ?? Promise.resolve()).then(() => file.close());
-        await this.#settle(closing);
-        return lost ? 'lost' : 'released';
-      },
-    };
+    return custody.asLock(async () => {
+      const { lost } = custody;
+      custody.proof.end();
+      const closing = (proving?.stop() ?? Promise.resolve()).then(() => file.close());
+      await this.#settle(closing);
+      return lost ? 'lost' : 'released';
+    });
   }
 
   #prover(file: LockFile, custody: Custody): Loop {

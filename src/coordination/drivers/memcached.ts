@@ -119,26 +119,13 @@ export class MemcachedBackend implements RemoteBackend {
     const { custody } = held;
     custody.proof.extend(sentMs + this.#spec.ttlMs);
     this.#held.add(held);
-    return {
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => this.#release(held),
-    };
+    return custody.asLock(() => this.#release(held));
   }
 
-  async #release(held: Held): Promise<ReleaseResult> {
+  #release(held: Held): Promise<ReleaseResult> {
     this.#held.delete(held);
-    const { custody } = held;
-    const wasProvenMs = custody.proof.untilMs();
-    custody.proof.end();
-    try {
-      // A time to live below zero is over at once.
-      const ours = await this.#swap(held, -1);
-      return !custody.lost && ours ? 'released' : 'lost';
-    } catch {
-      // Whether it reached the server or not, the key is gone after its time to live.
-      return !custody.lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
-    }
+    // A time to live below zero is over at once.
+    return held.custody.release(this.#deps.clock, () => this.#swap(held, -1));
   }
 
   /** Gives our key another time to live; false if it is gone or somebody else's. */

@@ -48,17 +48,13 @@ export class MemoryBackend implements LockBackend {
     const custody = new Custody();
     custody.proof.extend(Infinity);
     this.#locks.held.set(wireName, { custody, owner: this.#owner, free });
-    return {
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => {
-        if (custody.lost) return Promise.resolve('lost');
-        custody.proof.end();
-        this.#locks.held.delete(wireName);
-        free();
-        return Promise.resolve('released');
-      },
-    };
+    return custody.asLock(() => {
+      if (custody.lost) return Promise.resolve('lost');
+      custody.proof.end();
+      this.#locks.held.delete(wireName);
+      free();
+      return Promise.resolve('released');
+    });
   }
 
   holders(): Promise<readonly Holder[]> {

@@ -133,25 +133,19 @@ export class MysqlBackend implements RemoteBackend {
     custody.proof.extend(sentMs + this.#spec.ttlMs);
     this.#held.add(held);
     session.onEnd((why) => this.#lose(held, `its session has ended: ${why}`));
-    return {
-      proof: custody.proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => this.#release(held),
-    };
+    return custody.asLock(() => this.#release(held));
   }
 
   async #release(held: Held): Promise<ReleaseResult> {
     this.#held.delete(held);
     const { custody, session, wireName } = held;
-    const wasProvenMs = custody.proof.untilMs();
-    custody.proof.end();
     try {
-      const ours = await session.value('SELECT RELEASE_LOCK(?)', [wireName]);
-      return !custody.lost && Number(ours) === 1 ? 'released' : 'lost';
-    } catch {
-      // The session is cut, so the lock is given back, at the latest after its time to live.
-      return !custody.lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
+      return await custody.release(this.#deps.clock, async () => {
+        const ours = await session.value('SELECT RELEASE_LOCK(?)', [wireName]);
+        return Number(ours) === 1;
+      });
     } finally {
+      // A lock that was not given back goes with its session, at the latest after its time to live.
       session.end();
     }
   }

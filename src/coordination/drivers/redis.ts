@@ -204,26 +204,17 @@ export class RedisBackend implements LockBackend {
     proof.extend(sinceMs + this.#spec.ttlMs);
     const letGo = this.#deps.heartbeats.keep({ keys, token }, proof, (why) => custody.lose(why));
     const held: Held = { keys, token, who, sinceMs, custody, letGo };
-    return {
-      proof,
-      onLost: (listener) => custody.onLost(listener),
-      release: () => this.#release(held),
-    };
+    return custody.asLock(() => this.#release(held));
   }
 
-  async #release(held: Held): Promise<ReleaseResult> {
-    const { lost, proof } = held.custody;
-    const wasProvenMs = proof.untilMs();
-    proof.end();
+  #release(held: Held): Promise<ReleaseResult> {
+    const { clock } = this.#deps;
     held.letGo();
-    try {
-      const heldMs = this.#deps.clock.nowMs() - held.sinceMs;
+    return held.custody.release(clock, async () => {
+      const heldMs = clock.nowMs() - held.sinceMs;
       const ours = await this.#giveBack(held, Math.min(mostRoomMs, heldMs * roomShare));
-      return lost || ours < held.keys.length - 1 ? 'lost' : 'released';
-    } catch {
-      // Whether it reached the server or not, the key is gone after its time to live.
-      return !lost && this.#deps.clock.nowMs() < wasProvenMs ? 'released' : 'lost';
-    }
+      return ours >= held.keys.length - 1;
+    });
   }
 
   /** Deletes our keys and our place, and calls the next, who leaves the room that is given. */
