@@ -1,8 +1,9 @@
 import type { JsonObject } from '../domain/json.ts';
-import { childAbort, raceAbort } from '../kernel/abort.ts';
+import { childAbort, never, raceAbort } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { TimeoutError, toError } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
+import { answeredSoon } from './goodbye.ts';
 import { makeRequest, newUniqueId } from './message-maker.ts';
 import { targetKey } from './message-sender.ts';
 import type { RpcCaller } from './notifier.ts';
@@ -45,10 +46,10 @@ export class RpcClient implements RpcCaller, Component {
     return Promise.resolve();
   }
 
-  async stop(): Promise<void> {
+  async stop({ force }: { force: AbortSignal } = { force: never }): Promise<void> {
     const replies = this.#replies;
     this.#replies = undefined;
-    await replies?.listener.close();
+    if (replies !== undefined) await answeredSoon(replies.listener.close(), force);
   }
 
   health(): Health {

@@ -6,6 +6,7 @@ import type { Tally } from '../kernel/tally.ts';
 import type { Logger } from '../log/logger.ts';
 import { CallLane } from './call-lane.ts';
 import { CastLane } from './cast-lane.ts';
+import { answeredSoon } from './goodbye.ts';
 import type { RpcRequest, RpcService } from './method.ts';
 import type { ReplySender } from './reply-sender.ts';
 import { SelfProbe } from './self-probe.ts';
@@ -92,10 +93,10 @@ export class RpcServer implements Component {
   async stop({ force }: { force: AbortSignal }): Promise<void> {
     const listener = this.#listener;
     if (listener === undefined) return;
-    await listener.cancel();
+    await answeredSoon(listener.cancel(), force);
     await this.#casts.stop(force);
     await this.#calls.stop(force);
-    await listener.close();
+    await answeredSoon(listener.close(), force);
   }
 
   health(): Health {
