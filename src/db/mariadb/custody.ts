@@ -8,6 +8,7 @@ import { storableJson } from '../repositories/json-text.ts';
 import { newColumns, newValues } from '../repositories/new-entry.ts';
 import { claimWorker, dropWorker } from '../repositories/workers.ts';
 import type { Session } from '../session.ts';
+import { tokensOf, type TokenRow } from '../tokens-of.ts';
 
 /** Equal to no row: an empty list of rows cannot be written. */
 const noToken = [[null, null]];
@@ -47,11 +48,8 @@ export class MariadbCustody implements CustodyStatements {
     const sorted = lockNames.toSorted();
     return session.atomically(async (tx) => {
       await tx.write(this.#mintSql(tx, sorted.length), sorted);
-      const rows = await tx.read<{ name: string; token: string }>(
-        `select name, token from ${this.#names.fence} where name in (?)`,
-        [sorted],
-      );
-      return new Map(rows.map(({ name, token }) => [name, BigInt(token)]));
+      const rows = await tx.read<TokenRow>(`select name, token from ${this.#names.fence} where name in (?)`, [sorted]);
+      return tokensOf(rows);
     });
   }
 

@@ -17,9 +17,14 @@ export function mintSql(names: OwnNames, condition: string): string {
 export function guardSql(names: OwnNames): string {
   return `entry as (
        select id from ${names.journal} where id = ?::bigint and claim = ?::integer and finished_at is null for share),
-     held as (
+     ${heldSql(names, '')}`;
+}
+
+/** `held`: those of the bound names, each with its token, whose token is the newest; locked in the names' order. */
+function heldSql(names: OwnNames, condition: string): string {
+  return `held as (
        select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
-       where f.name = mine.name and f.token = mine.token order by f.name for share of f)`;
+       where ${condition} f.name = mine.name and f.token = mine.token order by f.name for share of f)`;
 }
 
 /**
@@ -53,9 +58,6 @@ export function finishSql(names: OwnNames, withWorker: boolean): string {
   return `with entry as (
       update ${names.journal} set finished_at = ${now}, outcome = ?, detail = ?
       where id = ? and claim = ? and finished_at is null returning id),
-    held as (
-      select f.name from ${names.fence} f, unnest(?::text[], ?::bigint[]) as mine (name, token)
-      where exists (select 1 from entry) and f.name = mine.name and f.token = mine.token
-      order by f.name for share of f)${withWorker ? `, worked as (${dropWorkerSql})` : ''}
+    ${heldSql(names, 'exists (select 1 from entry) and')}${withWorker ? `, worked as (${dropWorkerSql})` : ''}
     select (select count(*) from held) as held from entry`;
 }

@@ -6,6 +6,7 @@ import type { Claim, EntryOutcome, NewEntry, WorkedOn, WorkerClaim } from '../po
 import type { Binding, Session } from '../session.ts';
 import { storableJson } from '../repositories/json-text.ts';
 import { newColumns, newValues } from '../repositories/new-entry.ts';
+import { tokensOf, type TokenRow } from '../tokens-of.ts';
 import { claimSql, finishSql, guardSql, mintSql } from './custody-sql.ts';
 
 /** Each a single statement, so that there is no instant at which one part is done and another is not. */
@@ -27,8 +28,8 @@ export class PostgresCustody implements CustodyStatements {
   }
 
   async mint(session: Session, lockNames: readonly string[]): Promise<ReadonlyMap<string, bigint>> {
-    const { rows } = await session.write<{ name: string; token: string }>(mintSql(this.#names, ''), [lockNames]);
-    return new Map(rows.map(({ name, token }) => [name, BigInt(token)]));
+    const { rows } = await session.write<TokenRow>(mintSql(this.#names, ''), [lockNames]);
+    return tokensOf(rows);
   }
 
   async claim(

@@ -4,6 +4,7 @@ import type { CustodyStatements } from '../custody-statements.ts';
 import type { OwnNames } from '../own-names.ts';
 import type { Claim, FenceRepository } from '../ports/custody.ts';
 import type { Session } from '../session.ts';
+import { tokensOf, type TokenRow } from '../tokens-of.ts';
 
 export class Fence implements FenceRepository {
   readonly #session: Session;
@@ -28,11 +29,11 @@ export class Fence implements FenceRepository {
   async newest(lockNames: readonly string[]): Promise<ReadonlyMap<string, bigint>> {
     if (lockNames.length === 0) return new Map();
     const places = lockNames.map(() => '?').join(', ');
-    const rows = await this.#session.read<{ name: string; token: string }>(
+    const rows = await this.#session.read<TokenRow>(
       `select name, token from ${this.#names.fence} where name in (${places})`,
       lockNames,
     );
-    return new Map(rows.map(({ name, token }) => [name, BigInt(token)]));
+    return tokensOf(rows);
   }
 
   /** Only names whose token the clock has passed: otherwise the next one could be as small as the last. */
