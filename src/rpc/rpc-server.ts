@@ -165,14 +165,19 @@ export function decodeRequest(wire: WireRequest, body: Buffer): RpcRequest {
   return {
     method: wire.method,
     version: wire.version,
-    uniqueId: wire.uniqueId ?? bodyId(body),
+    uniqueId: isId(wire.uniqueId) ? wire.uniqueId : bodyId(body),
     context: decodeContext(wire.context).request,
     plain,
     wire: { args: wire.args, context: withoutCredentials(wire.context) },
   };
 }
 
-/** A sender that gives no id: the same message, handed out twice, must still be one. */
+/** As the journal can hold it, and tell it from others. */
+function isId(text: string | null): text is string {
+  return text !== null && /^[\x21-\x7e]{1,255}$/.test(text);
+}
+
+/** A sender that gives no id, or none that could be one: the same message, handed out twice, must still be one. */
 function bodyId(body: Buffer): string {
   return createHash('sha256').update(body).digest('hex').slice(0, 32);
 }

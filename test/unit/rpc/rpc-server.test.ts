@@ -55,6 +55,14 @@ describe('casts', () => {
     expect(heir.kept).toEqual([]);
   });
 
+  it('are told apart, and can be kept, where their ids are none', async () => {
+    await harness.server(service);
+    const odd = ['', '', 'x'.repeat(300), 'a\0', 'a ', 'ä'];
+    for (const [n, id] of odd.entries()) await send(payload({ args: { n }, _unique_id: id }));
+    await eventually(() => service.kept.length === odd.length);
+    for (const { uniqueId } of service.kept) expect(uniqueId).toMatch(/^[0-9a-f]{32}$/);
+  });
+
   it('go back to the queue when the server stops before they were kept', async () => {
     service.failures = Infinity;
     const server = await harness.server(service);
