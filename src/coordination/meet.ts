@@ -1,4 +1,5 @@
 import type { IncarnationRepository } from '../db/ports/custody.ts';
+import { whenAborted } from '../kernel/abort.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { jittered } from '../kernel/jitter.ts';
@@ -100,7 +101,7 @@ export class Meet implements Component {
     const lease = await coordinator.acquire([lockNames.meet(self.id)], { waitMs: 'forever', signal: stopping });
     this.#lease = lease;
     await tell();
-    await ended(lease.signal, stopping);
+    await whenAborted(lease.signal, stopping);
     this.#lease = undefined;
     await tell();
     await lease.release();
@@ -141,14 +142,4 @@ export class Meet implements Component {
 
 function nameOf({ host, pid }: Pick<KnownMember, 'host' | 'pid'>): string {
   return `${host} (pid ${pid})`;
-}
-
-/** Resolves when either signal aborts. */
-function ended(one: AbortSignal, other: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    for (const signal of [one, other]) {
-      if (signal.aborted) resolve();
-      else signal.addEventListener('abort', () => resolve(), { once: true });
-    }
-  });
 }

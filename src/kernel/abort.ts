@@ -53,6 +53,16 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal): Promise<
   });
 }
 
+/** Resolves as soon as one of the signals aborts, and leaves no listener behind on those that live on. */
+export async function whenAborted(...signals: readonly AbortSignal[]): Promise<void> {
+  const first = childAbort(...signals);
+  await new Promise<void>((resolve) => {
+    if (first.signal.aborted) resolve();
+    else first.signal.addEventListener('abort', () => resolve());
+  });
+  first.detach();
+}
+
 /** The promise's result, or a `TimeoutError` naming `what` after `ms`. The promise itself goes on. */
 export async function withTimeout<T>(what: string, ms: number, promise: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
@@ -73,7 +83,10 @@ export interface ChildAbort {
   detach(): void;
 }
 
-/** A signal that aborts with any of `parents`, or by its own `abort`. Listeners are removed by `detach`. */
+/**
+ * A signal that aborts with any of `parents`, or by its own `abort`. Listeners are removed by `detach`.
+ * (`AbortSignal.any` of Node 20 leaves a trace on each of them, and some live as long as the service.)
+ */
 export function childAbort(...parents: readonly AbortSignal[]): ChildAbort {
   const controller = sharedAbort();
   const ties = parents.map((parent) => {

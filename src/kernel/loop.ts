@@ -54,7 +54,6 @@ export class Loop {
 
   async #pause(ms: number): Promise<void> {
     if (ms > 0 && !this.#wake.signal.aborted) {
-      // Not AbortSignal.any: in Node 20 each leaves a trace on a signal that lives as long as the service.
       const either = childAbort(this.#stopping.signal, this.#wake.signal);
       await delay(ms, either.signal).catch(() => undefined);
       either.detach();

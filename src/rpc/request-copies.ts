@@ -1,4 +1,5 @@
-import { messageOf } from '../kernel/errors.ts';
+import { childAbort } from '../kernel/abort.ts';
+import { messageOf, TimeoutError } from '../kernel/errors.ts';
 import type { Logger } from '../log/logger.ts';
 import type { RequestCopies, RpcRequest } from './method.ts';
 import { copiesOf } from './queue-names.ts';
@@ -35,8 +36,15 @@ export class CopiedRequests implements RequestCopies {
       const request = this.#read(body);
       if (request?.method === method) onRequest(request);
     };
-    const inTime = AbortSignal.any([signal, AbortSignal.timeout(LOOK_TIMEOUT_MS)]);
-    await this.#transport.readCopies(copiesOf(topic), onCopy, inTime);
+    const inTime = childAbort(signal);
+    const late = (): void => inTime.abort(new TimeoutError('reading the copies of requests', LOOK_TIMEOUT_MS));
+    const timer = setTimeout(late, LOOK_TIMEOUT_MS);
+    try {
+      await this.#transport.readCopies(copiesOf(topic), onCopy, inTime.signal);
+    } finally {
+      clearTimeout(timer);
+      inTime.detach();
+    }
   }
 
   #read(body: Buffer): RpcRequest | null {

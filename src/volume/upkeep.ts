@@ -4,6 +4,7 @@ import type { JournalEntry } from '../db/ports/custody.ts';
 import { backendOf } from '../domain/host.ts';
 import { volumeNameId, type Snapshot, type Volume } from '../domain/rows.ts';
 import type { DriverWork, Mending, UpkeepAbility, VolumeDriver } from '../drivers/volume-driver.ts';
+import { childAbort } from '../kernel/abort.ts';
 import type { Logger } from '../log/logger.ts';
 import type { CallCustody } from './call-custody.ts';
 import { volumeLocks } from './volume-locks.ts';
@@ -60,11 +61,10 @@ export class Upkeep {
   async #one(suspect: Suspect, signal: AbortSignal): Promise<readonly Mending[]> {
     const { custody, lockWaitMs, log } = this.#options;
     const before = await this.#owners(suspect);
-    const patience = new AbortController();
+    const patience = childAbort(signal);
     const timer = setTimeout(() => patience.abort(new Error('its locks are not to be had')), lockWaitMs);
     try {
-      const both = AbortSignal.any([signal, patience.signal]);
-      return await custody.locked(this.#locks(suspect, before), { signal: both, log }, ({ work }) => {
+      return await custody.locked(this.#locks(suspect, before), { signal: patience.signal, log }, ({ work }) => {
         clearTimeout(timer);
         return this.#underLocks(suspect, before, work);
       });
@@ -73,6 +73,7 @@ export class Upkeep {
       return [left(suspect, 'somebody is at work on it')];
     } finally {
       clearTimeout(timer);
+      patience.detach();
     }
   }
 

@@ -1,6 +1,7 @@
 import type { CoordinatorOptions } from '../../coordination/create.ts';
 import { createCoordinator } from '../../coordination/create.ts';
 import { lockName } from '../../coordination/lock-names.ts';
+import { whenAborted } from '../../kernel/abort.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { silentLogger } from '../../log/logger.ts';
 import { BootClock } from '../../native/boot-clock.ts';
@@ -36,19 +37,11 @@ async function own({ name, options }: OwnerStart): Promise<void> {
     const lease = await coordinator.acquire([lockName(name)], { waitMs: 'forever', signal: ending.signal });
     const provenForMs = lease.provableUntilMs - clock.nowMs();
     tell({ event: 'held', provenForMs: Number.isFinite(provenForMs) ? provenForMs : null });
-    await eitherAborts(lease.signal, ending.signal);
+    await whenAborted(lease.signal, ending.signal);
     if (lease.signal.aborted) tell({ event: 'lost' });
     await lease.release();
   }
   await coordinator.stop({ force: AbortSignal.timeout(endWithinMs) });
-}
-
-function eitherAborts(...signals: readonly AbortSignal[]): Promise<void> {
-  return new Promise((resolve) => {
-    const either = AbortSignal.any([...signals]);
-    if (either.aborted) resolve();
-    else either.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 // The options may hold a password: they come by message, where no list of processes shows them.

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type zookeeper from 'node-zookeeper-client';
-import { raceAbort, withTimeout } from '../../kernel/abort.ts';
+import { raceAbort, whenAborted, withTimeout } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf } from '../../kernel/errors.ts';
@@ -180,7 +180,8 @@ export class ZookeeperBackend implements LockBackend {
   async #keepSession(stopping: AbortSignal): Promise<void> {
     if (this.#session?.ended.aborted === false) {
       const { ended } = this.#session;
-      await raceAbort(new Promise<void>((resolve) => ended.addEventListener('abort', () => resolve())), stopping);
+      await whenAborted(ended, stopping);
+      stopping.throwIfAborted();
       this.#problem = messageOf(ended.reason);
       this.#deps.log.warn({ why: this.#problem }, 'the ZooKeeper session has ended; its locks are lost');
     }

@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
-import { delay, raceAbort, sharedAbort } from '../../kernel/abort.ts';
+import { delay, sharedAbort, whenAborted } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import { toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -128,7 +128,7 @@ export class HubLink {
         }
         backoff.reset();
         this.#socket.set(socket);
-        await raceAbort(endOf(socket), signal);
+        await whenAborted(socket.ended, signal);
         this.#socket.clear();
       } catch (error) {
         if (!signal.aborted) this.#log.debug({ err: toError(error), path: this.#path }, 'no connection to the hub');
@@ -147,8 +147,4 @@ function dial(path: string): Promise<Socket> {
       resolve(socket);
     });
   });
-}
-
-function endOf(socket: HubSocket): Promise<void> {
-  return new Promise((resolve) => socket.ended.addEventListener('abort', () => resolve(), { once: true }));
 }

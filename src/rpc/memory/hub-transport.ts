@@ -1,4 +1,4 @@
-import { delay, raceAbort } from '../../kernel/abort.ts';
+import { delay, raceAbort, whenAborted } from '../../kernel/abort.ts';
 import type { Health } from '../../kernel/component.ts';
 import { messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -132,10 +132,8 @@ class HubListener implements Listener {
     socket.onDeliveries(id, (frame) => this.#onDelivery(socket, frame));
     await socket.request({ op: 'listen', queues: this.#cancelled ? [] : queues, prefetch }, id);
     this.#listening.set({ socket, id });
-    const ended = new Promise<void>((resolve) => {
-      socket.ended.addEventListener('abort', () => resolve(), { once: true });
-    });
-    await raceAbort(ended, signal);
+    await whenAborted(socket.ended, signal);
+    signal.throwIfAborted();
     this.#listening.clear();
   }
 

@@ -1,5 +1,5 @@
 import type { Channel, ChannelModel } from 'amqplib';
-import { delay, raceAbort, sharedAbort } from '../../kernel/abort.ts';
+import { delay, raceAbort, sharedAbort, whenAborted } from '../../kernel/abort.ts';
 import { Backoff } from '../../kernel/backoff.ts';
 import { isErrno, messageOf, toError } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
@@ -62,7 +62,7 @@ export class ChannelKeeper<C extends Channel> {
     if (opened !== undefined) {
       const closing = last(opened.channel).then(() => opened.channel.close());
       // If the connection ends first, so does the channel, without an answer.
-      await Promise.race([closing, aborted(opened.closed)]).catch(() => undefined);
+      await Promise.race([closing, whenAborted(opened.closed)]).catch(() => undefined);
       closing.catch(() => undefined);
     }
     await this.#running;
@@ -87,14 +87,14 @@ export class ChannelKeeper<C extends Channel> {
     const channel = await this.#given.open(model);
     const opened = this.#watch(channel);
     try {
-      await raceAbort(this.#given.setUp(opened), AbortSignal.any([signal, opened.closed]));
+      await raceAbort(raceAbort(this.#given.setUp(opened), signal), opened.closed);
     } catch (error) {
       await closeQuietly(channel, opened.closed);
       throw error;
     }
     this.#backoff.reset();
     this.#opened.set(opened);
-    await aborted(opened.closed);
+    await whenAborted(opened.closed);
     this.#opened.clear();
     this.#problem = explain(opened.closed.reason);
     if (!signal.aborted) this.#given.log.warn({ reason: this.#problem }, 'lost a channel to RabbitMQ');
@@ -110,18 +110,11 @@ export class ChannelKeeper<C extends Channel> {
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 /** Also where the channel or its connection has ended, or ends meanwhile. */
 export async function closeQuietly(channel: Channel, closed: AbortSignal): Promise<void> {
   if (closed.aborted) return;
   try {
-    await Promise.race([channel.close(), aborted(closed)]);
+    await Promise.race([channel.close(), whenAborted(closed)]);
   } catch {
     // It has ended by itself.
   }

@@ -132,7 +132,7 @@ async function onChannel(
   channel.on('error', (error) => closed.abort(error));
   channel.on('close', () => closed.abort(new Error('the channel was closed')));
   try {
-    await raceAbort(work(channel), AbortSignal.any([signal, closed.signal]));
+    await raceAbort(raceAbort(work(channel), signal), closed.signal);
   } finally {
     await raceAbort(closeQuietly(channel, closed.signal), signal).catch(() => undefined);
   }
