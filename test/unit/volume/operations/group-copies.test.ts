@@ -1,28 +1,11 @@
 import { describe, expect, test } from 'vitest';
 import { CinderError } from '../../../../src/domain/exceptions.ts';
-import type { Group, Volume } from '../../../../src/domain/rows.ts';
 import { CLOCK } from '../../../support/fake-resources/tables.ts';
+import { VOLUME_2, failure, groups, member, quotas, request, statusOf, volumeStatus, world } from './group-world.ts';
 import * as rows from './rows.ts';
-import { World, type WorldOptions } from './world.ts';
+import type { World } from './world.ts';
 
 const { GROUP, GROUP_2, GROUP_SNAPSHOT, SHARE, SNAPSHOT, SNAPSHOT_2, SOURCE, VOLUME } = rows;
-const VOLUME_2 = '99999999-9999-4999-8999-999999999999';
-const request = { group: { id: GROUP } };
-const quotas = { 'project groups': 2, 'project volumes': 5, 'project gigabytes': 30, 'project volumes_gold': 5 };
-const failure = new CinderError('NfsException', {});
-
-type GroupTables = Pick<WorldOptions['tables'], 'groups' | 'groupSnapshots' | 'volumes' | 'snapshots' | 'groupTypes'>;
-
-function world(tables: GroupTables, options: Partial<WorldOptions> = {}): World {
-  return new World({ tables: { volumeTypes: { [rows.goldType.id]: rows.goldType }, quotas, ...tables }, ...options });
-}
-
-const groups = (changes: Partial<Group>): Record<string, Group> => ({ [GROUP]: rows.groupRow(changes) });
-const member = (id: string, changes: Partial<Volume> = {}): Record<string, Volume> => ({
-  [id]: rows.madeVolume({ id, group_id: GROUP, ...changes }),
-});
-const statusOf = (at: World, id = GROUP): string | null | undefined => at.db.tables.groups[id]?.status;
-const volumeStatus = (at: World, id: string): string | null | undefined => at.db.tables.volumes[id]?.status;
 
 describe('group snapshots', () => {
   const ofSnapshot = { group_snapshot: { id: GROUP_SNAPSHOT } };
