@@ -114,7 +114,8 @@ export const ownTables: Migration = {
   topic varchar(255) not null,
   server varchar(255),
   payload longtext not null,
-  created_at datetime(6) not null`,
+  created_at datetime(6) not null,
+  index aa_outbox_by_kind (kind, id)`,
       ),
     ],
   }),
@@ -142,5 +143,13 @@ export const heldProbes: Migration = {
   postgres: ({ own }) => [
     `alter table ${own('aa_incarnation')} add column if not exists holds_probe boolean not null default false`,
   ],
+  mariadb: () => ({ tables: [] }),
+};
+
+/** Finds requests at once where very many notifications wait: for their broker, hours maybe. */
+export const outboxByKind: Migration = {
+  name: '20260105-outbox-by-kind',
+  scope: 'own',
+  postgres: ({ own }) => [`create index if not exists aa_outbox_by_kind on ${own('aa_outbox')} (kind, id)`],
   mariadb: () => ({ tables: [] }),
 };

@@ -99,8 +99,8 @@ describe.each(engines)('on %s', (engine) => {
     });
 
     it("makes Cinder's tables name by name and type by type, once", async () => {
-      expect((await checkDatabase(url)).problems).toHaveLength(4);
-      expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 4 } });
+      expect((await checkDatabase(url)).problems).toHaveLength(5);
+      expect(await syncDatabase(url)).toMatchObject({ upstreamOwned: false, applied: { length: 5 } });
       expect(await described(engine, url)).toEqual(references[engine]);
       expect(await syncDatabase(url)).toEqual({ upstreamOwned: false, applied: [] });
       expect(await checkDatabase(url)).toEqual({ upstreamOwned: false, problems: [] });
@@ -132,6 +132,7 @@ describe.each(engines)('on %s', (engine) => {
         '20260102-own-tables',
         '20260103-served-backends',
         '20260104-held-probes',
+        '20260105-outbox-by-kind',
       ]);
       expect(await described(engine, url)).toEqual(references[engine]);
       expect(await rows(engine, url, 'select count(*) as n from volume_types')).toEqual([{ n: '1' }]);
@@ -156,7 +157,7 @@ describe.each(engines)('on %s', (engine) => {
       const before = await described(engine, url);
       expect(await syncDatabase(url)).toEqual({
         upstreamOwned: true,
-        applied: ['20260102-own-tables', '20260103-served-backends', '20260104-held-probes'],
+        applied: ['20260102-own-tables', '20260103-served-backends', '20260104-held-probes', '20260105-outbox-by-kind'],
       });
       expect(await described(engine, url)).toEqual(before);
       expect(await tableNames(engine, url)).toEqual([
