@@ -16,6 +16,7 @@ const REMEMBERED = 256;
 /** What a caller names is taken within these: a smaller one floods the broker, of a larger one no timer can be made. */
 const shortestBeatMs = 100;
 const longestBeatMs = 3_600_000;
+const longestPatienceMs = 24 * 3_600_000;
 
 interface Call {
   readonly request: RpcRequest;
@@ -163,7 +164,7 @@ function deadline({ timeoutMs, request }: Call, ...parents: readonly AbortSignal
   const child = childAbort(...parents);
   const timer = setTimeout(
     () => child.abort(new TimeoutError(`the caller of ${request.method}`, timeoutMs)),
-    timeoutMs,
+    Math.min(timeoutMs, longestPatienceMs),
   );
   timer.unref();
   return {

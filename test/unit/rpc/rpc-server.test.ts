@@ -247,6 +247,19 @@ describe('calls', () => {
     expect(beats.get('huge')).toBeUndefined();
   });
 
+  it('are run for a caller who waits longer than a timer can be set for', async () => {
+    await harness.server(service, { maxCalls: 1 });
+    let finish = (): void => undefined;
+    service.onCall = () => new Promise((resolve) => (finish = () => resolve(null)));
+    await send(payload({ method: 'call_slow', _unique_id: 'first' }));
+    await eventually(() => service.called.length === 1);
+    await send(payload({ method: 'call_patient', _unique_id: 'patient' }), undefined, 2 ** 32);
+    await send(payload({ _unique_id: 'later' }));
+    await eventually(() => service.kept.length === 1);
+    finish();
+    await eventually(() => service.called.length === 2);
+  });
+
   it('of a cast method are answered when the request is safe', async () => {
     await harness.server(service);
     expect(await call('cast_it', { n: 1 })).toBeNull();
