@@ -1,25 +1,16 @@
 import { execFileSync } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
-import { silentLogger } from '../../src/log/logger.ts';
-import { createTransport } from '../../src/rpc/create-transport.ts';
-import { RpcClient } from '../../src/rpc/rpc-client.ts';
-import type { Transport } from '../../src/rpc/transport.ts';
-import { defaultRabbitOptions } from '../contract/transport/rabbit-defaults.ts';
-import { startFixture, type Fixture } from '../contract/db/fixture.ts';
-import { folderConf } from '../support/folder-conf.ts';
-import { freePort } from '../support/free-port.ts';
+import type { Fixture } from '../contract/db/fixture.ts';
 import { ImageServer, serviceUserConf } from '../support/image-server.ts';
 import { leaveOut } from '../support/programs.ts';
 import { eventually } from '../support/poll.ts';
-import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
-import { makeTempDir, removeDir } from '../support/temp-dir.ts';
 import { belowOf, infoOf, inImage } from './drivers/encrypted-image.ts';
+import { Replicas } from './replicas.ts';
 
 /*
  * The life of encrypted volumes through running replicas, with the key of the configuration. Each request loses the
@@ -31,62 +22,34 @@ const KEY = 'ab'.repeat(32);
 const KEY_ID = '0'.repeat(8) + '-0000-0000-0000-000000000000';
 const CLUSTER = 'aa@folder';
 const everything = ['read -P 1 0 64k', 'read -P 2 64k 64k', 'read -P 3 128k 64k'];
-const soon = (): AbortSignal => AbortSignal.timeout(60_000);
 /** Each file that is made or opened costs seconds of reckoning, and many times that where others reckon too. */
 const limitMs = 240_000;
 
 describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('encrypted volumes of which a replica is killed', () => {
-  const replicas: ReplicaProcess[] = [];
+  let replicas: Replicas;
   let images: ImageServer;
   let fixture: Fixture;
-  let transport: Transport;
-  let client: RpcClient;
-  let dir: string;
   let share: string;
-  let start: () => Promise<void>;
+  const start = (): Promise<void> => replicas.start(`r${replicas.count}`, (conf) => withKeyAndImages(conf, images.url));
 
   beforeAll(async () => {
-    dir = await makeTempDir();
-    share = join(dir, 'share');
-    for (const folder of [share, join(dir, 'images')]) await mkdir(folder);
-    images = await ImageServer.start(join(dir, 'images'));
-    fixture = await startFixture('postgres');
+    replicas = await Replicas.prepare();
+    ({ share, fixture } = replicas);
+    const folder = join(replicas.dir, 'images');
+    await mkdir(folder);
+    images = await ImageServer.start(folder);
     await fixture.sql(
       `insert into encryption (encryption_id, volume_type_id, deleted, cipher, key_size, provider, control_location)
        select ?, id, false, 'aes-xts-plain64', 256, 'luks', 'front-end' from volume_types where name = '__DEFAULT__'`,
       [randomUUID()],
     );
-    const rabbit = await sharedRabbit();
-    const program = join(await buildOnce(), 'src/main.js');
-    start = async () => {
-      const host = `r${replicas.length}`;
-      const healthPort = await freePort();
-      const configFile = join(dir, `${host}.conf`);
-      const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
-      await writeFile(
-        configFile,
-        withKeyAndImages(folderConf({ host, dir, share, healthPort, ...servers }), images.url),
-      );
-      const logFile = join(dir, `${host}.log`);
-      const replica = await startReplica({ name: host, program, configFile, logFile, healthPort });
-      replicas.push(replica);
-      await replica.ready(soon());
-    };
     await start();
     await start();
-    const url = rabbit.url.replace(/^amqp:/, 'rabbit:');
-    transport = createTransport({ url, options: defaultRabbitOptions(), log: silentLogger });
-    await transport.start(soon());
-    client = new RpcClient({ transport, controlExchange: 'openstack', log: silentLogger });
   }, limitMs);
 
   afterAll(async () => {
-    await client.stop();
-    await transport.stop({ force: soon() });
-    for (const replica of replicas) await replica.stop(10_000);
+    await replicas.stop();
     await images.stop();
-    await fixture.close();
-    await removeDir(dir);
   }, 60_000);
 
   const placed = { host: 'r0@folder#folder', cluster_name: `${CLUSTER}#folder` };
@@ -94,7 +57,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('encrypted volumes of which a r
   /** Sends the request, kills the replica that has claimed it after a while, and waits for its end all the same. */
   async function survives(method: string, args: JsonObject, afterMs: number): Promise<void> {
     const [before] = await fixture.sql<{ id: string }>('select coalesce(max(id), 0) as id from aa_journal');
-    await client.cast({ topic: `cinder-volume.${CLUSTER}` }, method, '3.0', args, soon());
+    await replicas.cast(CLUSTER, method, args);
     const entry = 'from aa_journal j where j.id > ? and j.method = ?';
     const of = [before?.id, method];
     const pid = await eventually(
@@ -107,7 +70,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('encrypted volumes of which a r
     );
     // Not for a state: it is to be struck at different moments.
     await sleep(afterMs);
-    await replicas.find((replica) => replica.pid === Number(pid))?.kill();
+    await replicas.kill(Number(pid));
     await start();
     await eventually(
       async () => {

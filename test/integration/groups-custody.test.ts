@@ -1,20 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, readdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
 import type { JsonObject } from '../../src/domain/json.ts';
-import { silentLogger } from '../../src/log/logger.ts';
-import { createTransport } from '../../src/rpc/create-transport.ts';
-import { RpcClient } from '../../src/rpc/rpc-client.ts';
-import type { Transport } from '../../src/rpc/transport.ts';
-import { defaultRabbitOptions } from '../contract/transport/rabbit-defaults.ts';
-import { startFixture, type Fixture } from '../contract/db/fixture.ts';
-import { folderConf } from '../support/folder-conf.ts';
-import { freePort } from '../support/free-port.ts';
+import type { Fixture } from '../contract/db/fixture.ts';
 import { eventually } from '../support/poll.ts';
-import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
-import { makeTempDir, removeDir } from '../support/temp-dir.ts';
+import { Replicas } from './replicas.ts';
 
 /*
  * Of two replicas the one that carries a request of a group is killed while it does: the other one finishes it, with
@@ -24,57 +14,23 @@ import { makeTempDir, removeDir } from '../support/temp-dir.ts';
 const HOSTS = ['one', 'two', 'three', 'four', 'five'];
 const CLUSTER = 'aa@folder';
 const MEMBERS = 4;
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 describe('a replica that is killed in the middle of a group', () => {
-  const replicas: ReplicaProcess[] = [];
+  let replicas: Replicas;
   let fixture: Fixture;
-  let transport: Transport;
-  let client: RpcClient;
-  let dir: string;
-  let share: string;
-  let start: (host: string) => Promise<void>;
 
   beforeAll(async () => {
-    dir = await makeTempDir();
-    share = join(dir, 'share');
-    await mkdir(share);
-    fixture = await startFixture('postgres');
-    const rabbit = await sharedRabbit();
-    const program = join(await buildOnce(), 'src/main.js');
-    start = async (host) => {
-      const healthPort = await freePort();
-      const configFile = join(dir, `${host}.conf`);
-      const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
-      await writeFile(configFile, folderConf({ host, dir, share, healthPort, ...servers }));
-      const logFile = join(dir, `${host}.log`);
-      const replica = await startReplica({ name: host, program, configFile, logFile, healthPort });
-      replicas.push(replica);
-      await replica.ready(soon());
-    };
-    await Promise.all(HOSTS.slice(0, 2).map((host) => start(host)));
-    transport = createTransport({
-      url: rabbit.url.replace(/^amqp:/, 'rabbit:'),
-      options: defaultRabbitOptions(),
-      log: silentLogger,
-    });
-    await transport.start(soon());
-    client = new RpcClient({ transport, controlExchange: 'openstack', log: silentLogger });
+    replicas = await Replicas.prepare();
+    ({ fixture } = replicas);
+    await Promise.all(HOSTS.slice(0, 2).map((host) => replicas.start(host)));
   }, 180_000);
 
-  afterAll(async () => {
-    await client.stop();
-    await transport.stop({ force: soon() });
-    for (const replica of replicas) await replica.stop(10_000);
-    await fixture.close();
-    await removeDir(dir);
-  }, 60_000);
+  afterAll(() => replicas.stop(), 60_000);
 
   const placed = { host: 'one@folder#folder', cluster_name: `${CLUSTER}#folder` };
-  const cast = (method: string, args: JsonObject): Promise<void> =>
-    client.cast({ topic: `cinder-volume.${CLUSTER}` }, method, '3.0', args, soon());
+  const cast = (method: string, args: JsonObject): Promise<void> => replicas.cast(CLUSTER, method, args);
   const volumeFiles = async (): Promise<number> =>
-    (await readdir(share)).filter((name) => /^volume-[0-9a-f-]{36}$/.test(name)).length;
+    (await readdir(replicas.share)).filter((name) => /^volume-[0-9a-f-]{36}$/.test(name)).length;
 
   async function group(row: JsonObject): Promise<string> {
     const id = randomUUID();
@@ -104,9 +60,9 @@ describe('a replica that is killed in the middle of a group', () => {
       },
       { everyMs: 1 },
     );
-    await replicas.find((replica) => replica.pid === Number(pid))?.kill();
-    const next = HOSTS[replicas.length];
-    if (next !== undefined) await start(next);
+    await replicas.kill(Number(pid));
+    const next = HOSTS[replicas.count];
+    if (next !== undefined) await replicas.start(next);
   }
 
   const ends = (method: string): Promise<unknown> =>

@@ -2,20 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { mkdir, open, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startReplica, type ReplicaProcess } from '../../src/dev/replica-process.ts';
-import type { JsonObject } from '../../src/domain/json.ts';
-import { silentLogger } from '../../src/log/logger.ts';
-import { createTransport } from '../../src/rpc/create-transport.ts';
-import { RpcClient } from '../../src/rpc/rpc-client.ts';
-import type { Transport } from '../../src/rpc/transport.ts';
-import { defaultRabbitOptions } from '../contract/transport/rabbit-defaults.ts';
-import { startFixture, type Fixture } from '../contract/db/fixture.ts';
-import { folderConf } from '../support/folder-conf.ts';
-import { freePort } from '../support/free-port.ts';
+import type { Fixture } from '../contract/db/fixture.ts';
 import { leaveOut } from '../support/programs.ts';
 import { eventually } from '../support/poll.ts';
-import { buildOnce, sharedRabbit } from '../support/shared-servers.ts';
-import { makeTempDir, removeDir } from '../support/temp-dir.ts';
+import { Replicas } from './replicas.ts';
 
 /*
  * Volumes migrate between two backends of two replicas, which ask one another through the queue. One of them is killed
@@ -26,53 +16,25 @@ const VOLUMES = 3;
 const GIB = 1024 ** 3;
 /** Where each volume holds its own id. */
 const MARK = 2 ** 26;
-const soon = (): AbortSignal => AbortSignal.timeout(30_000);
 
 describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed', () => {
-  const replicas: ReplicaProcess[] = [];
+  let replicas: Replicas;
   let fixture: Fixture;
-  let transport: Transport;
-  let client: RpcClient;
   let dir: string;
 
   beforeAll(async () => {
-    dir = await makeTempDir();
-    fixture = await startFixture('postgres');
-    const rabbit = await sharedRabbit();
-    for (const name of ['from', 'to']) await mkdir(join(dir, name));
-    await writeFile(join(dir, 'shares'), `demo:${dir}/from\ndemo:${dir}/to\n`);
-    const program = join(await buildOnce(), 'src/main.js');
-    const start = async (host: string): Promise<void> => {
-      const healthPort = await freePort();
-      const configFile = join(dir, `${host}.conf`);
-      const servers = { rabbitUrl: rabbit.url, databaseUrl: fixture.url };
-      const conf = folderConf({ host, dir, share: join(dir, 'to'), healthPort, ...servers });
-      await writeFile(configFile, withTwoBackends(conf, join(dir, 'shares')));
-      const replica = await startReplica({
-        ...{ name: host, program, configFile, logFile: join(dir, `${host}.log`), healthPort },
-      });
-      replicas.push(replica);
-      await replica.ready(soon());
-    };
-    await Promise.all(['one', 'two'].map(start));
-    const url = rabbit.url.replace(/^amqp:/, 'rabbit:');
-    transport = createTransport({ url, options: defaultRabbitOptions(), log: silentLogger });
-    await transport.start(soon());
-    client = new RpcClient({ transport, controlExchange: 'openstack', log: silentLogger });
+    replicas = await Replicas.prepare();
+    ({ dir, fixture } = replicas);
+    await mkdir(join(dir, 'from'));
+    await writeFile(join(dir, 'shares'), `demo:${dir}/from\ndemo:${replicas.share}\n`);
+    const adapt = (conf: string): string => withTwoBackends(conf, join(dir, 'shares'));
+    await Promise.all(['one', 'two'].map((host) => replicas.start(host, adapt)));
   }, 180_000);
 
-  afterAll(async () => {
-    await client.stop();
-    await transport.stop({ force: soon() });
-    for (const replica of replicas) await replica.stop(10_000);
-    await fixture.close();
-    await removeDir(dir);
-  }, 60_000);
+  afterAll(() => replicas.stop(), 60_000);
 
-  const cast = (method: string, args: JsonObject): Promise<void> =>
-    client.cast({ topic: 'cinder-volume.aa@leaving' }, method, '3.0', args, soon());
-  const volumeFiles = async (side: string): Promise<readonly string[]> =>
-    (await readdir(join(dir, side))).filter((name) => name.startsWith('volume-')).sort();
+  const volumeFiles = async (share: string): Promise<readonly string[]> =>
+    (await readdir(share)).filter((name) => name.startsWith('volume-')).sort();
 
   async function available(): Promise<string> {
     const id = randomUUID();
@@ -92,7 +54,9 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
     const ids: string[] = [];
     for (let made = 0; made < VOLUMES; made += 1) ids.push(await available());
     const host = { host: 'two@folder#folder', cluster_name: 'aa@folder#folder', capabilities: {} };
-    for (const id of ids) await cast('migrate_volume', { volume: { id }, host, force_host_copy: false });
+    for (const id of ids) {
+      await replicas.cast('aa@leaving', 'migrate_volume', { volume: { id }, host, force_host_copy: false });
+    }
     const pid = await eventually(
       async () => {
         const rows = await fixture.sql<{ pid: string }>(
@@ -103,7 +67,7 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
       },
       { everyMs: 1 },
     );
-    await replicas.find((replica) => replica.pid === Number(pid))?.kill();
+    await replicas.kill(Number(pid));
     await eventually(
       async () => {
         const rows = await Promise.all(ids.map((id) => fixture.db.volumes.get(id)));
@@ -111,8 +75,8 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
       },
       { timeoutMs: 90_000, what: 'the end of all migrations' },
     );
-    await eventually(async () => (await volumeFiles('from')).length === 0, { timeoutMs: 30_000 });
-    expect(await volumeFiles('to')).toEqual(ids.map((id) => `volume-${id}`).sort());
+    await eventually(async () => (await volumeFiles(join(dir, 'from'))).length === 0, { timeoutMs: 30_000 });
+    expect(await volumeFiles(replicas.share)).toEqual(ids.map((id) => `volume-${id}`).sort());
     for (const id of ids) {
       expect(await fixture.db.volumes.get(id)).toMatchObject({
         ...{
@@ -121,9 +85,9 @@ describe.skipIf(leaveOut('qemu-img'))('migrations of which a replica is killed',
           status: 'available',
           _name_id: null,
         },
-        provider_location: `demo:${dir}/to`,
+        provider_location: `demo:${replicas.share}`,
       });
-      const file = await open(join(dir, 'to', `volume-${id}`));
+      const file = await open(join(replicas.share, `volume-${id}`));
       const { buffer } = await file.read(Buffer.alloc(id.length), 0, id.length, MARK);
       expect([(await file.stat()).size, buffer.toString()]).toEqual([GIB, id]);
       await file.close();
