@@ -1,4 +1,5 @@
 import type { Repositories } from '../db/database.ts';
+import { objectIn } from '../domain/json.ts';
 import type { Snapshot, Volume } from '../domain/rows.ts';
 import type { SnapshotUpdate, VolumeModelUpdate } from '../drivers/volume-driver.ts';
 import { mergeAdminMetadata, moveSnapshot } from './row-moves.ts';
@@ -28,8 +29,8 @@ export async function finishSnapshot(
  */
 async function reconnect(db: Repositories, volumeId: string, activeFile: string): Promise<void> {
   for (const { id, connection_info: text } of await db.attachments.ofVolume(volumeId)) {
-    const told: unknown = text === null || text === '' ? null : JSON.parse(text);
-    if (typeof told !== 'object' || told === null || Array.isArray(told)) continue;
+    const told = objectIn(text);
+    if (told === null) continue;
     await db.attachments.update(id, {
       connection_info: JSON.stringify({ ...told, name: activeFile, format: 'qcow2' }),
     });

@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox';
 import { attachmentLocks } from '../../coordination/lock-names.ts';
-import { isJsonObject, type Json, type JsonObject } from '../../domain/json.ts';
+import { objectIn, type JsonObject } from '../../domain/json.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import { attachmentOf } from '../attachments.ts';
 import { volumeEvents } from '../notifications.ts';
@@ -55,6 +55,6 @@ export const attachmentDelete: RpcCall<typeof Args> = {
 
 /** Null: a host was never told of the volume (a shelved server's attachment). */
 function connectorOf(text: string | null): JsonObject | null {
-  const connector: Json = text === null || text === '' ? null : (JSON.parse(text) as Json);
-  return isJsonObject(connector) && Object.keys(connector).length > 0 ? connector : null;
+  const connector = objectIn(text);
+  return connector !== null && Object.keys(connector).length > 0 ? connector : null;
 }

@@ -4,7 +4,7 @@ import type { Static } from '@sinclair/typebox';
 import { attachmentLocks } from '../../coordination/lock-names.ts';
 import type { Repositories } from '../../db/database.ts';
 import { now } from '../../db/ports/resources.ts';
-import type { JsonObject } from '../../domain/json.ts';
+import { objectIn, type JsonObject } from '../../domain/json.ts';
 import type { Volume, VolumeAttachment } from '../../domain/rows.ts';
 import { toCinderError } from '../../domain/exceptions.ts';
 import { attachmentOf, lockVolume } from '../attachments.ts';
@@ -71,8 +71,7 @@ function withMode(connector: JsonObject, { attach_mode: reserved }: VolumeAttach
 }
 
 function isDone({ attach_status, connector: noted }: VolumeAttachment, connector: JsonObject): boolean {
-  if (!['attaching', 'attached'].includes(attach_status ?? '') || noted === null || noted === '') return false;
-  return isDeepStrictEqual(JSON.parse(noted), connector);
+  return ['attaching', 'attached'].includes(attach_status ?? '') && isDeepStrictEqual(objectIn(noted), connector);
 }
 
 /** Step 2. */

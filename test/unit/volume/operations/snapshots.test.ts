@@ -110,13 +110,15 @@ describe('create_snapshot', () => {
     const attachment = { volume_id: SOURCE, deleted: false } as VolumeAttachment;
     at.db.tables.attachments['one'] = { ...attachment, id: 'one', connection_info: told };
     at.db.tables.attachments['two'] = { ...attachment, id: 'two', connection_info: null };
+    at.db.tables.attachments['odd'] = { ...attachment, id: 'odd', connection_info: "{'export': None" };
     await at.carry('create_snapshot', request);
     expect(row(at)?.status).toBe('available');
-    const { one, two } = at.db.tables.attachments;
+    const { one, two, odd } = at.db.tables.attachments;
     expect(JSON.parse(one?.connection_info ?? '')).toEqual({
       ...{ export: 'a:/b', name: `overlay ${SNAPSHOT}`, format: 'qcow2' },
     });
     expect(two?.connection_info).toBeNull();
+    expect(odd?.connection_info).toBe("{'export': None");
   });
 
   test('is run again where Nova wrote its error and the owner died: the chain must be put right', async () => {
