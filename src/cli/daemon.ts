@@ -3,6 +3,7 @@ import { ConfigError, faultText } from '../config/fault.ts';
 import { loadConfig, type Config, type LoadOptions } from '../config/load.ts';
 import { planReload } from '../config/reload.ts';
 import { warningText } from '../config/warning.ts';
+import { sharedAbort } from '../kernel/abort.ts';
 import { messageOf, toError } from '../kernel/errors.ts';
 import { createLogger, type Log } from '../log/create-logger.ts';
 import type { Failpoints } from '../volume/custody-options.ts';
@@ -69,7 +70,7 @@ async function usableConfig(load: LoadOptions, complain: (line: string) => void)
 async function serve(config: Config, load: LoadOptions, log: Log, io: DaemonIo): Promise<number> {
   const { signals, version, failpoints } = io;
   const terminated = new AbortController();
-  const force = new AbortController();
+  const force = sharedAbort();
   const stopAsked = new Promise<void>((resolve) => {
     signals.onTerminate((name) => {
       if (terminated.signal.aborted) force.abort(new Error(`a second ${name}`));

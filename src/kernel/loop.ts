@@ -1,11 +1,11 @@
-import { childAbort, delay, raceAbort } from './abort.ts';
+import { childAbort, delay, raceAbort, sharedAbort } from './abort.ts';
 
 /** A periodic task: `run` is kept, its wait can be cut short, and `stop` waits for the turn under way. */
 export class Loop {
   readonly #turn: (signal: AbortSignal) => Promise<void>;
   readonly #pauseMs: () => number;
   readonly #onError: (error: unknown) => void;
-  readonly #stopping = new AbortController();
+  readonly #stopping = sharedAbort();
   #wake = new AbortController();
   #running: Promise<void> | undefined;
 

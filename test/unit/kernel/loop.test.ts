@@ -2,7 +2,7 @@ import { setImmediate as turnOfTheLoop } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
-import { never } from '../../../src/kernel/abort.ts';
+import { delay, never } from '../../../src/kernel/abort.ts';
 import { Loop } from '../../../src/kernel/loop.ts';
 import { eventually } from '../../support/poll.ts';
 
@@ -92,4 +92,22 @@ test('pauses leave nothing behind: a service has many loops and runs for years',
   const after = await turnTimes(15_000);
   await loop.stop();
   expect((after - before) / 15_000).toBeLessThan(20);
+});
+
+test('a turn may wait with its signal for any number of things at once: node takes none of them for a leak', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): void => void warnings.push(warning);
+  process.on('warning', onWarning);
+  let turns = 0;
+  const turn = async (signal: AbortSignal): Promise<void> => {
+    await Promise.all(Array.from({ length: 20 }, () => delay(1, signal)));
+    turns += 1;
+  };
+  const loop = new Loop({ turn, pauseMs: () => 60_000, onError: noError });
+  loop.start();
+  await eventually(() => turns === 1);
+  await loop.stop();
+  await turnOfTheLoop();
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
 });

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MessageKind, OutboxMessage } from '../../../src/db/ports/custody.ts';
-import { delay } from '../../../src/kernel/abort.ts';
+import { delay, sharedAbort } from '../../../src/kernel/abort.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions } from '../../../src/volume/custody-options.ts';
 import { OutboxPump, outboxTurns } from '../../../src/volume/outbox-pump.ts';
@@ -20,7 +20,12 @@ beforeEach(() => {
   refused = new Set();
   stuck = new Set();
 });
-afterEach(() => Promise.all(pumps.map((pump) => pump.stop({ force: AbortSignal.timeout(500) }))));
+afterEach(async () => {
+  const force = sharedAbort();
+  const stopped = pumps.map((pump) => pump.stop({ force: force.signal }));
+  setTimeout(() => force.abort(new Error('the grace time is over')), 500);
+  await Promise.all(stopped);
+});
 
 const wake = (): void => pumps.forEach((pump) => pump.wake());
 const isWell = (): boolean => pumps.every((pump) => pump.health().ok);
