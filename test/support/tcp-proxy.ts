@@ -23,6 +23,7 @@ export class TcpProxy {
   readonly #passage = { toServer: 'flow' as Passage, toClient: 'flow' as Passage };
   #delayMs = 0;
   #refusing = false;
+  #resetAt: string | undefined;
   #port = 0;
 
   constructor(target: { host?: string; port: number }) {
@@ -63,6 +64,11 @@ export class TcpProxy {
       client.resetAndDestroy();
       upstream.resetAndDestroy();
     }
+  }
+
+  /** The next connection on which the client sends this text is reset instead. */
+  resetAt(text: string): void {
+    this.#resetAt = text;
   }
 
   /** New connections are reset until `heal`. */
@@ -110,6 +116,12 @@ export class TcpProxy {
     from.setNoDelay(true);
     from.on('data', (data) => {
       if (this.#passage[direction] === 'drop') return;
+      if (direction === 'toServer' && this.#resetAt !== undefined && data.includes(this.#resetAt)) {
+        this.#resetAt = undefined;
+        from.resetAndDestroy();
+        to.resetAndDestroy();
+        return;
+      }
       if (this.#delayMs === 0) to.write(data);
       else setTimeout(() => to.destroyed || to.write(data), this.#delayMs).unref();
     });

@@ -205,6 +205,8 @@ function redisOptions(spec: RedisSpec) {
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
+    // RedisCalls does that. If the connection breaks again meanwhile, nobody catches what ioredis's own attempt throws.
+    autoResubscribe: false,
     retryStrategy: (times: number) => {
       if (times === 1) backoff.reset();
       return backoff.nextMs();

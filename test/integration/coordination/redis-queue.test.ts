@@ -5,6 +5,7 @@ import { lockName } from '../../../src/coordination/lock-names.ts';
 import { defaults, spawnMember, startMember, stopMember } from '../../contract/coordinator/members.ts';
 import { eventually } from '../../support/poll.ts';
 import { startRedis, type RedisServer } from '../../support/servers.ts';
+import { TcpProxy } from '../../support/tcp-proxy.ts';
 import { buildOnce } from '../../support/shared-servers.ts';
 
 const forever = new AbortController().signal;
@@ -44,6 +45,24 @@ describe('the queue for a lock on Redis', () => {
     await eventually(async () => (await waitersOf(name)) === 0);
     await lease.release();
     await eventually(async () => expect(await admin.keys('*')).toEqual([]));
+  });
+
+  it('calls a waiter whose connection broke twice, the second time while it asked to be called', async () => {
+    const proxy = await new TcpProxy({ port: server.port }).start();
+    const far = await startMember({ url: `redis://127.0.0.1:${proxy.port}` });
+    const name = lockName('broken');
+    const lease = await one.acquire([name], { waitMs: 5000, signal: forever });
+    const waiting = far.acquire([name], { waitMs: 'forever', signal: forever });
+    const channels = async () => ((await admin.pubsub('CHANNELS', '*')) as readonly string[]).length;
+    await eventually(async () => (await channels()) === 1);
+    proxy.resetAt('subscribe');
+    proxy.reset();
+    await eventually(() => proxy.connections >= 3);
+    await eventually(async () => (await channels()) === 1);
+    await lease.release();
+    await (await waiting).release();
+    await stopMember(far);
+    await proxy.stop();
   });
 
   it('passes a lock on faster than anybody asks', async () => {
