@@ -27,6 +27,9 @@ interface EntryRow extends Omit<JournalEntry, 'uniqueId' | 'args' | 'context' | 
   readonly received_at: string;
 }
 
+/** Of an entry's end: MariaDB's column has 64 KiB, and a group's end names what went wrong with each of its members. */
+const mostDetail = 10_000;
+
 const entryColumns = `${newColumns}, id, claim, notes`;
 
 export class Journal implements JournalRepository {
@@ -71,7 +74,7 @@ export class Journal implements JournalRepository {
   async finish(claim: Claim, outcome: EntryOutcome, detail: string | null, worked?: WorkedOn): Promise<void> {
     // Wrapped, so that without a transaction around it a comparison that fails undoes the update all the same.
     await this.#session.atomically(async (session) => {
-      if (await this.#custody.finish(session, claim, outcome, detail, worked)) return;
+      if (await this.#custody.finish(session, claim, outcome, shortened(detail), worked)) return;
       throw new ClaimLostError(`journal entry ${claim.entryId}`);
     });
   }
@@ -80,7 +83,7 @@ export class Journal implements JournalRepository {
     await this.#session.write(
       `update ${this.#names.journal} set finished_at = ${this.#session.dialect.now}, outcome = 'refused', detail = ?
        where id = ? and claim = 0 and finished_at is null`,
-      [detail, entryId],
+      [shortened(detail), entryId],
     );
   }
 
@@ -148,6 +151,10 @@ export class Journal implements JournalRepository {
     ]);
     return count;
   }
+}
+
+function shortened(detail: string | null): string | null {
+  return detail === null || detail.length <= mostDetail ? detail : `${detail.slice(0, mostDetail)}…`;
 }
 
 function toEntry(row: EntryRow): JournalEntry {

@@ -161,6 +161,19 @@ describe.each(engines)('the journal on %s', (engine) => {
       expect(ends.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     });
 
+    it('ends an entry however much there is to say of it', async () => {
+      const much = 'volume 🚀: '.repeat(20_000);
+      const [claimed, fresh] = [await received(), await received()];
+      const claim = await fixture.db.journal.claim(claimed.id, a, ['x']);
+      await fixture.db.journal.finish(claim!, 'refused', much);
+      await fixture.db.journal.refuse(fresh.id, much);
+      for (const { uniqueId } of [claimed, fresh]) {
+        const end = await fixture.db.journal.endOf(uniqueId);
+        expect(end?.outcome).toBe('refused');
+        expect(end?.detail?.startsWith('volume 🚀: volume')).toBe(true);
+      }
+    });
+
     it('refuses only what was never claimed', async () => {
       const [fresh, claimed] = [await received(), await received()];
       await fixture.db.journal.claim(claimed.id, a, []);
