@@ -23,7 +23,7 @@ export class TcpProxy {
   readonly #passage = { toServer: 'flow' as Passage, toClient: 'flow' as Passage };
   #delayMs = 0;
   #refusing = false;
-  #resetAt: string | undefined;
+  #resetAt: { readonly text: string; readonly done: () => void } | undefined;
   #port = 0;
 
   constructor(target: { host?: string; port: number }) {
@@ -66,9 +66,9 @@ export class TcpProxy {
     }
   }
 
-  /** The next connection on which the client sends this text is reset instead. */
-  resetAt(text: string): void {
-    this.#resetAt = text;
+  /** The next connection on which the client sends this text is reset instead; resolves when that has happened. */
+  resetAt(text: string): Promise<void> {
+    return new Promise((done) => (this.#resetAt = { text, done }));
   }
 
   /** New connections are reset until `heal`. */
@@ -116,10 +116,11 @@ export class TcpProxy {
     from.setNoDelay(true);
     from.on('data', (data) => {
       if (this.#passage[direction] === 'drop') return;
-      if (direction === 'toServer' && this.#resetAt !== undefined && data.includes(this.#resetAt)) {
-        this.#resetAt = undefined;
+      if (direction === 'toServer' && this.#resetAt !== undefined && data.includes(this.#resetAt.text)) {
         from.resetAndDestroy();
         to.resetAndDestroy();
+        this.#resetAt.done();
+        this.#resetAt = undefined;
         return;
       }
       if (this.#delayMs === 0) to.write(data);

@@ -49,19 +49,20 @@ describe('the queue for a lock on Redis', () => {
 
   it('calls a waiter whose connection broke twice, the second time while it asked to be called', async () => {
     const proxy = await new TcpProxy({ port: server.port }).start();
-    const far = await startMember({ url: `redis://127.0.0.1:${proxy.port}` });
+    const ofPort = (port: number) => startMember({ url: `redis://127.0.0.1:${port}?namespace=apart` });
+    const [near, far] = await Promise.all([ofPort(server.port), ofPort(proxy.port)]);
     const name = lockName('broken');
-    const lease = await one.acquire([name], { waitMs: 5000, signal: forever });
+    const lease = await near.acquire([name], { waitMs: 5000, signal: forever });
     const waiting = far.acquire([name], { waitMs: 'forever', signal: forever });
-    const channels = async () => ((await admin.pubsub('CHANNELS', '*')) as readonly string[]).length;
-    await eventually(async () => (await channels()) === 1);
-    proxy.resetAt('subscribe');
+    const listens = async () => ((await admin.pubsub('CHANNELS', 'apart_*')) as readonly string[]).length === 1;
+    await eventually(listens);
+    const brokenAgain = proxy.resetAt('subscribe');
     proxy.reset();
-    await eventually(() => proxy.connections >= 3);
-    await eventually(async () => (await channels()) === 1);
+    await brokenAgain;
+    await eventually(listens);
     await lease.release();
     await (await waiting).release();
-    await stopMember(far);
+    await Promise.all([near, far].map(stopMember));
     await proxy.stop();
   });
 
