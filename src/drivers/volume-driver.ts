@@ -48,6 +48,10 @@ export interface Delegation {
   asked(snapshotId: string): JsonObject | undefined;
   /** Written before it is asked for. The snapshot's progress is 0% then: an earlier request's sign must not count. */
   ask(snapshotId: string, what: JsonObject): Promise<void>;
+  /** The answer was no. Written before anything is undone: no sign will ever come, and nobody is to wait for one. */
+  noteRefusal(snapshotId: string, reason: string): Promise<void>;
+  /** The refusal that this owner, or one before, has heard. */
+  refusalOf(snapshotId: string): string | undefined;
   /** What a successor must know of one's own work on the snapshot, once the share says nothing of it any more. */
   leaveWord(snapshotId: string, word: string): Promise<void>;
   /** The word that an owner before has left. */

@@ -67,8 +67,14 @@ export function createScope(options: ScopeOptions): Scope {
 function delegationOf(options: ScopeOptions): Delegation {
   const { db, claim, slot } = options;
   const asked = new Map<string, JsonObject>();
+  const refusals = new Map<string, string>();
   const keyOf = (snapshotId: string): string => `asked_of_nova:${snapshotId}`;
+  const refusalKeyOf = (snapshotId: string): string => `refused_by_nova:${snapshotId}`;
   const wordKeyOf = (snapshotId: string): string => `snapshot_file:${snapshotId}`;
+  const textOf = (key: string): string | undefined => {
+    const noted = claim.notes[key];
+    return typeof noted === 'string' ? noted : undefined;
+  };
   return {
     asked: (snapshotId) => {
       const noted = claim.notes[keyOf(snapshotId)];
@@ -83,14 +89,17 @@ function delegationOf(options: ScopeOptions): Delegation {
       });
       asked.set(snapshotId, what);
     },
+    noteRefusal: async (snapshotId, reason) => {
+      assertOurs(options);
+      await db.journal.note(claim, { [refusalKeyOf(snapshotId)]: reason });
+      refusals.set(snapshotId, reason);
+    },
+    refusalOf: (snapshotId) => refusals.get(snapshotId) ?? textOf(refusalKeyOf(snapshotId)),
     leaveWord: async (snapshotId, word) => {
       assertOurs(options);
       await db.journal.note(claim, { [wordKeyOf(snapshotId)]: word });
     },
-    wordOf: (snapshotId) => {
-      const word = claim.notes[wordKeyOf(snapshotId)];
-      return typeof word === 'string' ? word : undefined;
-    },
+    wordOf: (snapshotId) => textOf(wordKeyOf(snapshotId)),
     wait: (wait) => slot.park(wait),
   };
 }

@@ -20,15 +20,22 @@ export function delegationOf({ delegation }: DriverWork): Delegation {
 }
 
 /**
- * Sends a request to Nova. One whose outcome is unknown may have been taken: its sign is waited for like any other's.
- *
- * @throws what Nova said where it has refused
+ * Sends a request to Nova. One whose outcome is unknown may have been taken: its sign is waited for like any other's. A
+ * refusal is noted, so that whoever comes after an owner that ended in the middle of undoing knows of it.
  */
-export async function askNova(request: () => Promise<void>, { log }: DriverWork): Promise<void> {
+export async function askNova(
+  request: () => Promise<void>,
+  { id }: Snapshot,
+  delegation: Delegation,
+  { log }: DriverWork,
+): Promise<void> {
   try {
     await request();
   } catch (error) {
-    if (!(error instanceof AppError) || error.outcome !== 'unknown') throw refused(error);
+    if (!(error instanceof AppError) || error.outcome !== 'unknown') {
+      await delegation.noteRefusal(id, messageOf(error));
+      return;
+    }
     log.warn({ err: error }, 'It is not known whether Nova took the request; waiting for its sign');
   }
 }
@@ -66,7 +73,6 @@ export function novaFailed(snapshot: Snapshot, what: string): CinderError {
   return new CinderError('RemoteFSException', {}, { message, outcome: 'failed' });
 }
 
-function refused(cause: unknown): CinderError {
-  const message = `Nova refused: ${messageOf(cause)}`;
-  return new CinderError('RemoteFSException', {}, { message, cause, outcome: 'failed' });
+export function novaRefused(reason: string): CinderError {
+  return new CinderError('RemoteFSException', {}, { message: `Nova refused: ${reason}`, outcome: 'failed' });
 }

@@ -1,7 +1,7 @@
 import type { Snapshot, Volume } from '../../domain/rows.ts';
 import type { DriverWork, SnapshotUpdate } from '../volume-driver.ts';
 import { withoutSnapshot, withSnapshot } from './info-file.ts';
-import { askNova, noSign, delegationOf, novaFailed, signOf } from './nova-sign.ts';
+import { askNova, noSign, delegationOf, novaFailed, novaRefused, signOf } from './nova-sign.ts';
 import { makeOverlay } from './overlay.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { requireKnownSnapshots } from './preconditions.ts';
@@ -19,7 +19,8 @@ const limitMs = 600_000;
  * 2. `.info` names it as the active one. *Before* Nova is asked (upstream: after): whoever attaches the volume next reads
  *    the chain there. An overlay that the guest never came to use shows what is below it; one that it did use and that
  *    nobody names would be lost.
- * 3. intent, and the request to Nova. It is never sent again: a successor waits for its sign.
+ * 3. intent, and the request to Nova. It is never sent again: a successor waits for its sign. A refusal is noted, and 2
+ *    and 1 are undone, by a successor as well.
  * 4. sign: `creating`, 90%. Any other status: Nova has failed, and 2 and 1 are undone, unless the guest has the overlay
  *    open all the same. No sign for ten minutes: the guest's having it open counts; else the entry is given back.
  */
@@ -37,12 +38,12 @@ export async function createOnline(
     await prepare(parts, folder, snapshot, overlay);
     await delegation.ask(snapshot.id, { new_file: overlay });
     const asked = { volumeId: volume.id, snapshotId: snapshot.id, newFile: overlay };
-    try {
-      await askNova(() => parts.assisted.createSnapshot(asked, work.signal), work);
-    } catch (refused) {
-      await undo(folder, snapshot, overlay);
-      throw refused;
-    }
+    await askNova(() => parts.assisted.createSnapshot(asked, work.signal), snapshot, delegation, work);
+  }
+  const refusal = delegation.refusalOf(snapshot.id);
+  if (refusal !== undefined) {
+    await undo(folder, snapshot, overlay);
+    throw novaRefused(refusal);
   }
   const sign = await signOf(snapshot, 'creating', limitMs, parts, work, delegation);
   if (sign === 'failed') {

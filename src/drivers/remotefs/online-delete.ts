@@ -3,7 +3,7 @@ import { CinderError } from '../../domain/exceptions.ts';
 import type { Snapshot } from '../../domain/rows.ts';
 import type { VolumeModelUpdate } from '../volume-driver.ts';
 import { type SnapshotInfo, withoutSnapshot } from './info-file.ts';
-import { askNova, noSign, delegationOf, novaFailed, signOf } from './nova-sign.ts';
+import { askNova, noSign, delegationOf, novaFailed, novaRefused, signOf } from './nova-sign.ts';
 import type { RemoteFsParts } from './parts.ts';
 import { infoOf, type Image, type VolumeChain, wholeChain } from './volume-chain.ts';
 import type { VolumeFolder } from './volume-folder.ts';
@@ -29,7 +29,8 @@ interface Merge {
  * S is the active image: what B has is pulled into S, which B's own backing file then carries; B goes. Where another
  * snapshot's entry names B, it names S from then on. Else S is committed into B, and the image above S stands on B.
  *
- * 1. intent with the files' names, and the request to Nova, never sent again: a successor waits for its sign.
+ * 1. intent with the files' names, and the request to Nova, never sent again: a successor waits for its sign. A
+ *    refusal is noted, for a successor to report; nothing has changed on our side.
  * 2. sign: `deleting`, 90%. Another status: Nova has failed; nothing has changed on our side.
  * 3. `.info` without the snapshot, once the image's own header shows the merge. 4. the file that nothing needs is removed.
  */
@@ -48,8 +49,10 @@ export async function deleteOnline(
     merge = planned.merge;
     await delegation.ask(snapshot.id, { ...merge });
     const asked = { volumeId: volume.id, snapshotId: snapshot.id, ...requestOf(merge, chain) };
-    await askNova(() => parts.assisted.removeSnapshot(asked, work.signal), work);
+    await askNova(() => parts.assisted.removeSnapshot(asked, work.signal), snapshot, delegation, work);
   }
+  const refusal = delegation.refusalOf(snapshot.id);
+  if (refusal !== undefined) throw novaRefused(refusal);
   const sign = await signOf(snapshot, 'deleting', limitMs, parts, work, delegation);
   if (sign === 'failed') throw novaFailed(snapshot, 'deleting');
   if (sign === 'none') throw noSign(snapshot, 'deleting');

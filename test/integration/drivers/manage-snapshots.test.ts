@@ -79,6 +79,7 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots that were let go of'
     const words = new Map<string, string>();
     const delegation: Delegation = {
       ...{ asked: () => undefined, ask: () => Promise.resolve(), wait: (wait) => wait() },
+      ...{ noteRefusal: () => Promise.resolve(), refusalOf: () => undefined },
       leaveWord: (id, word) => Promise.resolve(void words.set(id, word)),
       wordOf: (id) => words.get(id),
     };

@@ -102,6 +102,41 @@ describe.skipIf(leaveOut('qemu-img', 'qemu-io'))('snapshots of an attached volum
     }
   });
 
+  it('are undone by a successor where Nova refuses and the owner ends before it has undone them', async () => {
+    for (const point of ['snapshot-info', 'snapshot-left-over']) {
+      const volume = await attached();
+      const row = backend.snapshotRow(volume);
+      const entry = new NotedRequests(backend);
+      nova.faults.push('refuses');
+      let isAsked = false;
+      const work = backend.work({
+        delegation: entry,
+        commitPoint: (name) => {
+          isAsked ||= entry.notes.size > 0;
+          return isAsked && name === point
+            ? Promise.reject(new Died('died', { outcome: 'unknown' }))
+            : Promise.resolve();
+        },
+      });
+      await expect(backend.driver.snapshots.create(row, volume, work)).rejects.toThrow('died');
+      expect(backend.files()).toContain(`volume-${volume.id}.${row.id}`);
+      await expect(create(volume, row, entry)).rejects.toThrow('Nova refused: HTTP 400');
+      expect(backend.active(volume)).toBe(`volume-${volume.id}`);
+      expect(backend.files()).not.toContain(`volume-${volume.id}.${row.id}`);
+    }
+  });
+
+  it('are not waited for where Nova has refused to an owner that could not say so', async () => {
+    const volume = await attached();
+    const { made } = await create(volume);
+    const entry = new NotedRequests(backend);
+    nova.faults.push('refuses');
+    await expect(remove(made, volume, entry)).rejects.toMatchObject({ outcome: 'failed' });
+    const before = nova.asked.length;
+    await expect(remove(made, volume, entry)).rejects.toThrow('Nova refused: HTTP 400');
+    expect(nova.asked.length).toBe(before);
+  });
+
   it('keep an overlay that the guest writes to, even if Nova says that it has failed', async () => {
     const volume = await attached();
     const row = backend.snapshotRow(volume);
@@ -201,6 +236,12 @@ class DiesWaiting implements Delegation {
   }
   ask(snapshotId: string, what: JsonObject): Promise<void> {
     return this.#entry.ask(snapshotId, what);
+  }
+  noteRefusal(snapshotId: string, reason: string): Promise<void> {
+    return this.#entry.noteRefusal(snapshotId, reason);
+  }
+  refusalOf(snapshotId: string): string | undefined {
+    return this.#entry.refusalOf(snapshotId);
   }
   leaveWord(): Promise<void> {
     return this.#entry.leaveWord();

@@ -67,6 +67,7 @@ export class StandInNova implements AssistedSnapshots {
 /** One journal entry: what is noted outlives its owners. */
 export class NotedRequests implements Delegation {
   readonly notes = new Map<string, JsonObject>();
+  readonly #refusals = new Map<string, string>();
   readonly #backend: FolderBackend;
 
   constructor(backend: FolderBackend) {
@@ -80,6 +81,13 @@ export class NotedRequests implements Delegation {
     const row = this.#backend.rows.get(snapshotId);
     if (row !== undefined) this.#backend.rows.set(snapshotId, { ...row, progress: '0%' });
     return Promise.resolve();
+  }
+  noteRefusal(snapshotId: string, reason: string): Promise<void> {
+    this.#refusals.set(snapshotId, reason);
+    return Promise.resolve();
+  }
+  refusalOf(snapshotId: string): string | undefined {
+    return this.#refusals.get(snapshotId);
   }
   leaveWord(): Promise<void> {
     return Promise.resolve();
