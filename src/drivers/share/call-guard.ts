@@ -11,10 +11,14 @@ export class CallError extends AppError {
   }
 }
 
-/** Errors by which a server says no: the call had no effect. Any other (EIO, ESTALE, ETIMEDOUT) leaves it open. */
+/**
+ * Errors by which a server says no: the call had no effect, and it is for the operation to say what that means. Any other
+ * leaves everything open, also where it was only to look: a server that comes back (EIO, ESTALE, ETIMEDOUT), or a
+ * machine that lacks something at the moment (EMFILE, ENOMEM), says nothing of what is on the share.
+ */
 const refusals = new Set([
-  ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP'],
-  ...['EMLINK', 'ENAMETOOLONG', 'EXDEV', 'EINVAL', 'EFBIG', 'ENOTEMPTY', 'EMFILE', 'ENFILE', 'ENOMEM', 'EBUSY'],
+  ...['EACCES', 'EPERM', 'EROFS', 'ENOSPC', 'EDQUOT', 'EEXIST', 'ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENXIO'],
+  ...['EMLINK', 'ENAMETOOLONG', 'EXDEV', 'EINVAL', 'EFBIG', 'ENOTEMPTY', 'EBUSY', 'ENOTSUP', 'ENOSYS', 'ENODEV'],
 ]);
 
 /** One call's right to have an effect: until its deadline, which moves, and until it is aborted. */
@@ -55,22 +59,18 @@ export class CallGuard {
     }
   }
 
-  /** The one system call that makes a step visible: checked just before, its failure told apart from a doubt. */
+  /** The one system call that makes a step visible: checked just before. */
   async commit<T>(call: () => Promise<T>): Promise<T> {
     this.assert();
-    try {
-      return await call();
-    } catch (error) {
-      throw toCallError(error, 'unknown');
-    }
+    return call();
   }
 }
 
-/** @param otherwise the outcome of an errno by which nobody said no */
-export function toCallError(error: unknown, otherwise: Outcome): CallError {
+/** The only place that tells a refusal from a doubt. */
+export function toCallError(error: unknown): CallError {
   if (error instanceof CallError) return error;
   if (error instanceof AppError) return new CallError(error.code, error.message, error.outcome);
   const code = error instanceof Error && 'code' in error ? String(error.code) : 'EUNKNOWN';
   const message = error instanceof Error ? error.message : String(error);
-  return new CallError(code, message, refusals.has(code) ? 'failed' : otherwise);
+  return new CallError(code, message, refusals.has(code) ? 'failed' : 'unknown');
 }

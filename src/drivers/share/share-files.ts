@@ -195,14 +195,15 @@ export class ShareFiles {
   }
 
   async #syncFolder(dir: string): Promise<void> {
-    const handle = await open(pathIn(this.#allowed, dir), O_RDONLY | O_DIRECTORY);
+    let handle: FileHandle | undefined;
     try {
+      handle = await open(pathIn(this.#allowed, dir), O_RDONLY | O_DIRECTORY);
       await handle.sync();
     } catch (error) {
       // The change is there; whether it survives a crash of the server is not known.
       throw new CallError('EFSYNC', `fsync of ${dir}: ${String(error)}`, 'unknown');
     } finally {
-      await handle.close();
+      await handle?.close();
     }
   }
 
@@ -240,7 +241,7 @@ async function tolerateOwnReplay(error: unknown, path: string, own: BigIntStats)
   const found = await lstat(path, { bigint: true }).catch(ignore('ENOENT'));
   if (found?.ino !== own.ino) throw error;
   if (found.mtimeNs === own.mtimeNs) return;
-  const { code, message } = toCallError(error, 'unknown');
+  const { code, message } = toCallError(error);
   throw new CallError(code, message, 'unknown');
 }
 

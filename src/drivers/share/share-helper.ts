@@ -68,7 +68,7 @@ export class ShareHelper {
       const result = await this.#dispatch(verb, args, guard);
       this.#answer({ event: 'result', id, result });
     } catch (error) {
-      const { code, message, outcome } = toCallError(error, 'failed');
+      const { code, message, outcome } = toCallError(error);
       this.#answer({ event: 'error', id, error: { code, message, outcome } });
     } finally {
       this.#guards.delete(id);

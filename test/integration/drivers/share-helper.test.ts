@@ -165,6 +165,21 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     await share.stop();
   });
 
+  it.skipIf(helperIsElsewhere)('takes a look that the file system breaks off for a doubt', async () => {
+    // Its own memory, as a file: reading it at 0 is EIO, as from a server that has gone.
+    const share = new ShareClient({
+      ...{ name: 'helper', entry, clock, log: silentLogger },
+      allowed: () => ({ base: null, folders: ['/proc/self', dir] }),
+    });
+    const look = share.call('inspect', { dir: '/proc/self', name: 'mem', temp: false }, guard());
+    await expect(look).rejects.toMatchObject({ errno: 'EIO', outcome: 'unknown' });
+    await share.call('createFile', { ...create, dir, bytes: 4096, fill: 'zeros' }, guard());
+    execFileSync('prlimit', ['--pid', String(share.pid), '--nofile=3']);
+    const out = share.call('inspect', { dir, name: create.name, temp: false }, guard());
+    await expect(out).rejects.toMatchObject({ errno: 'EMFILE', outcome: 'unknown' });
+    await share.stop();
+  });
+
   it('tells a refusal, which is definite, from a doubt', async () => {
     const share = client();
     await share.call('createFile', { ...create, dir, bytes: 4096, fill: 'zeros' }, guard());

@@ -20,7 +20,7 @@ function growing(resize: Error | null, found: number | Error): Promise<void> {
 
 const refusal = new CommandError(['qemu-img'], 1, 'Input/output error', { outcome: 'failed' });
 const killed = new CommandError(['qemu-img'], null, '', { outcome: 'unknown' });
-const stale = new ShareError('inspect', { code: 'ESTALE', message: 'stale', outcome: 'failed' });
+const closed = new ShareError('inspect', { code: 'EACCES', message: 'permission denied', outcome: 'failed' });
 
 describe('a file that is lengthened', () => {
   it('has grown where it has its new size, though qemu-img said no at its end', async () => {
@@ -33,8 +33,8 @@ describe('a file that is lengthened', () => {
   });
 
   it.each([
-    ['it cannot be looked at', null, stale],
-    ['qemu-img said no and it cannot be looked at', refusal, stale],
+    ['it cannot be looked at', null, closed],
+    ['qemu-img said no and it cannot be looked at', refusal, closed],
     ['qemu-img is done and it is as it was', null, 100],
     ['qemu-img was killed', killed, 100],
   ])('is in doubt where %s', async (_, resize, found) => {
