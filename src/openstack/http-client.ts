@@ -58,6 +58,11 @@ export class HttpClient {
     const client = (secure ? httpsRequest : httpRequest)(url, { method, headers, agent, signal });
     // `timeout` counts silence in both directions, connecting included.
     client.setTimeout(this.#idleMs, () => client.destroy(new Error(`no sign of life for ${this.#idleMs} ms`)));
+    let connected = false;
+    client.once('socket', (socket) => {
+      if (client.reusedSocket) connected = true;
+      else socket.once(secure ? 'secureConnect' : 'connect', () => (connected = true));
+    });
     const answer = new Promise<IncomingMessage>((resolve, reject) => {
       client.once('response', resolve);
       client.on('error', reject);
@@ -67,7 +72,7 @@ export class HttpClient {
       return { status: body.statusCode ?? 0, headers: body.headers, body };
     } catch (thrown) {
       request.signal.throwIfAborted();
-      throw unanswered(url, thrown);
+      throw unanswered(url, thrown, connected);
     }
   }
 
@@ -152,6 +157,6 @@ function parseUrl(text: string): URL {
   return new URL(text);
 }
 
-function unanswered(url: URL, thrown: unknown): OpenStackError {
-  return new OpenStackError(`${url.origin}: ${messageOf(thrown)}`, { cause: thrown, outcome: 'unknown' });
+function unanswered(url: URL, thrown: unknown, sent = true): OpenStackError {
+  return new OpenStackError(`${url.origin}: ${messageOf(thrown)}`, { cause: thrown, outcome: 'unknown', sent });
 }

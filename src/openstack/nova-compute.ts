@@ -50,7 +50,7 @@ export class NovaCompute implements Compute, AssistedSnapshots {
   createSnapshot({ volumeId, snapshotId, newFile }: AssistedCreation, signal: AbortSignal): Promise<void> {
     const create_info = { snapshot_id: snapshotId, type: 'qcow2', new_file: newFile };
     const body = { snapshot: { volume_id: volumeId, create_info } };
-    return this.#ask({ method: 'POST', path: assisted, body }, signal);
+    return this.#askOnce({ method: 'POST', path: assisted, body }, signal);
   }
 
   removeSnapshot(asked: AssistedRemoval, signal: AbortSignal): Promise<void> {
@@ -58,7 +58,20 @@ export class NovaCompute implements Compute, AssistedSnapshots {
     const info = { volume_id: volumeId, type: 'qcow2', file_to_merge: fileToMerge, merge_target_file: mergeTarget };
     const query = new URLSearchParams({ delete_info: JSON.stringify(info) });
     const path = `${assisted}/${encodeURIComponent(snapshotId)}?${query.toString()}`;
-    return this.#ask({ method: 'DELETE', path }, signal);
+    return this.#askOnce({ method: 'DELETE', path }, signal);
+  }
+
+  /**
+   * What may have been taken is never asked for again, its sign is waited for, by every successor: so nobody may wait for
+   * what has not left this machine.
+   */
+  async #askOnce(request: NovaRequest, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#ask(request, signal);
+    } catch (thrown) {
+      if (!(thrown instanceof OpenStackError) || thrown.sent) throw thrown;
+      throw new OpenStackError(thrown.message, { cause: thrown, outcome: 'not-started' });
+    }
   }
 
   /** A token that ended before its time is replaced once: what was refused has had no effect. */
@@ -76,13 +89,12 @@ export class NovaCompute implements Compute, AssistedSnapshots {
     { method, path, body, microversion }: NovaRequest,
     signal: AbortSignal,
   ): Promise<{ readonly status: number; readonly text: string }> {
-    const { http, session, endpoint } = this.#options;
+    const { http, session } = this.#options;
     if (session === null) {
       const message = 'a server has the volume, and Nova cannot be asked: [nova] has no credentials';
       throw new OpenStackError(message, { outcome: 'not-started' });
     }
-    const token = await session.token(signal);
-    const url = `${await session.endpoint(endpoint, signal)}${path}`;
+    const { token, base } = await this.#authorised(session, signal);
     const headers = {
       'x-auth-token': token,
       'content-type': 'application/json',
@@ -90,8 +102,23 @@ export class NovaCompute implements Compute, AssistedSnapshots {
       ...(microversion !== undefined && { 'x-openstack-nova-api-version': microversion }),
     };
     const content = body === undefined ? {} : { body: JSON.stringify(body) };
-    const { status, text } = await http.text({ method, url, headers, ...content, signal });
+    const { status, text } = await http.text({ method, url: `${base}${path}`, headers, ...content, signal });
     if (status === 401) session.refused(token);
     return { status, text };
+  }
+
+  /** Whatever Keystone does, or does not: Nova has not been asked then. */
+  async #authorised(
+    session: KeystoneSession,
+    signal: AbortSignal,
+  ): Promise<{ readonly token: string; readonly base: string }> {
+    try {
+      return { token: await session.token(signal), base: await session.endpoint(this.#options.endpoint, signal) };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (!(thrown instanceof OpenStackError)) throw thrown;
+      const { message, outcome, status } = thrown;
+      throw new OpenStackError(message, { cause: thrown, outcome, sent: false, ...(status !== null && { status }) });
+    }
   }
 }

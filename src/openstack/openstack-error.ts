@@ -5,9 +5,12 @@ export class OpenStackError extends AppError {
   readonly code = 'OPENSTACK';
   /** The HTTP status; null where none came. */
   readonly status: number | null;
+  /** False: nothing of the request has left this machine, so the service cannot have taken it. */
+  readonly sent: boolean;
 
-  constructor(message: string, options: ErrorOptions & { outcome?: Outcome; status?: number } = {}) {
+  constructor(message: string, options: ErrorOptions & { outcome?: Outcome; status?: number; sent?: boolean } = {}) {
     super(message, options);
     this.status = options.status ?? null;
+    this.sent = options.sent ?? true;
   }
 }

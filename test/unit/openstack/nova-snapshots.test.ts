@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -23,16 +23,25 @@ describe('requests for assisted snapshots', () => {
   let nova: NovaCompute;
   let tokens = 0;
   let answers: number[];
+  let keystone: number;
+  /** Where the catalogue says that Nova is; null: here. */
+  let novaPort: number | null;
   let seen: { readonly line: string; readonly token: unknown; readonly body: string }[];
 
   beforeEach(async () => {
-    [tokens, answers, seen] = [0, [], []];
+    [tokens, answers, seen, keystone, novaPort] = [0, [], [], 201, null];
     server = createServer((request, response) => {
       void (async () => {
         const body = await text(request);
         if (request.url === '/v3/auth/tokens') {
+          if (keystone === 0) {
+            response.destroy();
+            return;
+          }
           tokens += 1;
-          response.writeHead(201, { 'x-subject-token': `token-${tokens}` }).end(JSON.stringify(token(request)));
+          response
+            .writeHead(keystone, { 'x-subject-token': `token-${tokens}` })
+            .end(JSON.stringify(token(novaPort === null ? request.headers.host : `127.0.0.1:${novaPort}`)));
           return;
         }
         const line = `${request.method} ${decodeURIComponent(request.url ?? '').replaceAll('+', ' ')}`;
@@ -84,10 +93,33 @@ describe('requests for assisted snapshots', () => {
     answers = [status];
     await expect(nova.createSnapshot(creation, signal)).rejects.toMatchObject({ outcome });
   });
+
+  it.each([0, 503])('that never left, because Keystone gave no token (%i), are not waited for', async (status) => {
+    keystone = status;
+    await expect(nova.createSnapshot(creation, signal)).rejects.toMatchObject({ outcome: 'not-started' });
+    const removal = { volumeId: 'v', snapshotId: 's', fileToMerge: null, mergeTarget: null };
+    await expect(nova.removeSnapshot(removal, signal)).rejects.toMatchObject({ outcome: 'not-started' });
+    expect(seen).toEqual([]);
+  });
+
+  it('that never left, because Nova was not to be reached, are not waited for', async () => {
+    // Nova's endpoint, from now on: nobody listens there.
+    const closed = createServer();
+    await new Promise<void>((resolve) => closed.listen(0, '127.0.0.1', resolve));
+    novaPort = (closed.address() as AddressInfo).port;
+    await new Promise((resolve) => closed.close(resolve));
+    await expect(nova.createSnapshot(creation, signal)).rejects.toMatchObject({ outcome: 'not-started' });
+  });
+
+  it('whose answer is lost on a connection that was there before may have been taken', async () => {
+    await nova.createSnapshot(creation, signal);
+    answers = [0];
+    await expect(nova.createSnapshot(creation, signal)).rejects.toMatchObject({ outcome: 'unknown' });
+  });
 });
 
-function token(request: IncomingMessage): object {
-  const url = `http://${request.headers.host}/v2.1/`;
+function token(host: string | undefined): object {
+  const url = `http://${host}/v2.1/`;
   const endpoints = [{ interface: 'public', region: 'RegionOne', url }];
   return { token: { expires_at: '2999-01-01T00:00:00Z', catalog: [{ type: 'compute', name: 'nova', endpoints }] } };
 }
