@@ -66,7 +66,10 @@ export class GlanceRequests {
     }
   }
 
-  /** A user's token that has expired meanwhile is replaced by the service user's: the API has let the user in. */
+  /**
+   * A user's token that has expired meanwhile is replaced by the service user's: the API has let the user in. The service
+   * user's is replaced once: Keystone may have taken back the one that is kept here, which also goes along with a user's.
+   */
   async #once<T>(
     caller: Caller,
     server: string,
@@ -75,11 +78,19 @@ export class GlanceRequests {
     use: (answer: HttpAnswer) => Promise<T>,
   ): Promise<T> {
     const { session } = this.#options;
-    const first = await this.#send(caller.auth_token, caller, server, request, signal);
-    if (first.status !== 401 || session === null) return this.#used(first, use);
-    first.body.destroy();
-    if (caller.auth_token === null) session.refused(await session.token(signal));
-    return this.#used(await this.#send(null, caller, server, request, signal), use);
+    const tokens = caller.auth_token === null ? [null] : [caller.auth_token, null];
+    if (session !== null) {
+      for (const token of tokens) {
+        const answer = await this.#send(token, caller, server, request, signal);
+        if (answer.status !== 401) return this.#used(answer, use);
+        answer.body.destroy();
+        if (token === null) session.refused(await session.token(signal));
+      }
+    }
+    return this.#used(
+      await this.#send(session === null ? caller.auth_token : null, caller, server, request, signal),
+      use,
+    );
   }
 
   async #send(
