@@ -56,4 +56,11 @@ describe('the systemd unit', () => {
     expect(value('ExecStart')).toMatch(/^\/\S*cinder-volume\S* --config-file /);
     expect(unit).not.toMatch(/^NoNewPrivileges=(yes|true|on|1)/m);
   });
+
+  it('mounts shares for the whole machine, where commands and its own next start find them', () => {
+    // What systemd.exec(5) lists at PrivateMounts=, and its like: each stops mounts from reaching the host.
+    const apart =
+      /^(Private(Mounts|Tmp|Devices|Users|IPC)|Protect\w+|(ReadOnly|ReadWrite|Inaccessible|Exec|NoExec)Paths|TemporaryFileSystem|Bind(ReadOnly)?Paths|Root(Directory|Image)|MountImages|DynamicUser|MountFlags|MountAPIVFS)=/m;
+    expect(apart.exec(unit)?.[0]).toBe(undefined);
+  });
 });
