@@ -1,3 +1,4 @@
+import { never } from '../kernel/abort.ts';
 import { AppError } from '../kernel/errors.ts';
 
 /** How a step on a share proves, at the last moment, that it may still have an effect. */
@@ -7,6 +8,9 @@ export interface StepGuard {
   /** On the boot clock: no commit point is passed, and no child lives, after this instant; read anew each time. */
   provableUntilMs(): number;
 }
+
+/** For what changes nothing that locks are for. */
+export const unlocked: StepGuard = { signal: never, provableUntilMs: () => Number.POSITIVE_INFINITY };
 
 export interface CommandResult {
   readonly stdout: string;

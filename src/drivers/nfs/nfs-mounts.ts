@@ -4,7 +4,7 @@ import { CinderError } from '../../domain/exceptions.ts';
 import { delay, never, raceAbort } from '../../kernel/abort.ts';
 import { messageOf } from '../../kernel/errors.ts';
 import type { Logger } from '../../log/logger.ts';
-import { CommandError, type Exec, type StepGuard } from '../exec.ts';
+import { CommandError, unlocked, type Exec, type StepGuard } from '../exec.ts';
 import { mountPoints } from '../remotefs/mount-table.ts';
 import type { Mounts } from '../remotefs/mounts.ts';
 import type { RemoteFsOptions } from '../remotefs/settings.ts';
@@ -15,8 +15,6 @@ import { mountCommands } from './mount-command.ts';
 
 const mountTimeoutMs = 120_000;
 const pauseMs = 1_000;
-/** Mounting changes nothing that locks are for. */
-const unlocked: StepGuard = { signal: never, provableUntilMs: () => Number.POSITIVE_INFINITY };
 
 /** NFS exports, each mounted at the base folder's entry that os-brick and Nova also expect it at. */
 export class NfsMounts implements Mounts {

@@ -4,13 +4,18 @@ import type { RemoteFsParts } from '../../../../src/drivers/remotefs/parts.ts';
 import { ShareError } from '../../../../src/drivers/share/share-error.ts';
 import type { Outcome } from '../../../../src/kernel/errors.ts';
 import { silentLogger } from '../../../../src/log/logger.ts';
+import { eventually } from '../../../support/poll.ts';
+
+const room = { totalBytes: 100, availableBytes: 50 };
+const silence = (outcome: Outcome): ShareError =>
+  new ShareError('statfs', { code: 'HELPER', message: 'no answer', outcome });
 
 /** Shares whose statfs ends so. */
-function capacityOf(ends: Readonly<Record<string, Outcome | 'well'>>): Capacity {
+function capacityOf(ends: Readonly<Record<string, Outcome | 'well' | (() => Promise<object>)>>): Capacity {
   const statfs = (dir: string): Promise<object> => {
     const end = ends[dir] ?? 'well';
-    if (end === 'well') return Promise.resolve({ totalBytes: 100, availableBytes: 50 });
-    return Promise.reject(new ShareError('statfs', { code: 'HELPER', message: 'no answer', outcome: end }));
+    if (typeof end === 'function') return end();
+    return end === 'well' ? Promise.resolve(room) : Promise.reject(silence(end));
   };
   return new Capacity({
     share: { call: (_verb: string, { dir }: { dir: string }) => statfs(dir) },
@@ -34,5 +39,36 @@ describe('the shares that can be used', () => {
     expect(await capacityOf({ a: 'well', c: 'failed' }).candidates(new Map(), guard)).toMatchObject({
       doubt: undefined,
     });
+  });
+
+  it('are found at once beside one that hangs, which is asked by one at a time and counts again when it answers', async () => {
+    const asked: { resolve: (found: object) => void; reject: (error: Error) => void }[] = [];
+    const ask = (): Promise<object> => new Promise((resolve, reject) => asked.push({ resolve, reject }));
+    const capacity = capacityOf({ a: 'well', b: ask });
+    const look = () => capacity.candidates(new Map(), guard);
+    const usable = async () => (await look()).usable.map(({ location }) => location);
+    const [first, second] = [usable(), usable()];
+    await eventually(() => asked.length > 0);
+    asked[0]?.reject(silence('unknown'));
+    expect([await first, await second]).toEqual([['a'], ['a']]);
+    for (let times = 0; times < 3; times++) {
+      const { usable: others, doubt } = await look();
+      expect([others.map(({ location }) => location), doubt]).toEqual([['a'], silence('unknown')]);
+    }
+    expect(asked).toHaveLength(2);
+    asked[1]?.resolve(room);
+    await eventually(async () => (await usable()).includes('b'));
+    expect(asked).toHaveLength(2);
+  });
+
+  it('are waited for by a report, whatever was the last time', async () => {
+    const ends: Promise<object>[] = [Promise.reject(silence('unknown')), Promise.resolve(room)];
+    const capacity = capacityOf({ b: () => ends.shift() ?? Promise.reject(new Error('asked too often')) });
+    const problems: unknown[] = [];
+    for (let times = 0; times < 2; times++) {
+      const { shares } = await capacity.report(new Map(), guard);
+      problems.push(shares.map(({ problem }) => problem));
+    }
+    expect(problems).toEqual([['statfs: no answer'], [undefined]]);
   });
 });
