@@ -55,9 +55,10 @@ export class HttpClient {
     const secure = url.protocol === 'https:';
     const agent = secure ? await this.#secureAgent() : this.#plain;
     const { method, headers = {}, signal } = request;
-    const client = (secure ? httpsRequest : httpRequest)(url, { method, headers, agent, signal });
-    // `timeout` counts silence in both directions, connecting included.
-    client.setTimeout(this.#idleMs, () => client.destroy(new Error(`no sign of life for ${this.#idleMs} ms`)));
+    // `timeout` counts silence in both directions, connecting included, which `setTimeout` of a request leaves out.
+    const options = { method, headers, agent, signal, timeout: this.#idleMs };
+    const client = (secure ? httpsRequest : httpRequest)(url, options);
+    client.once('timeout', () => client.destroy(new Error(`no sign of life for ${this.#idleMs} ms`)));
     let connected = false;
     client.once('socket', (socket) => {
       if (client.reusedSocket) connected = true;
