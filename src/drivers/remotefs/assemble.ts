@@ -28,7 +28,7 @@ export function assembleRemoteFs(
   // The closed choice, until the share has been asked.
   let fileMode: number = fileModes.secure;
   const format = options.nfsQcow2Volumes ? 'qcow2' : 'raw';
-  const folders = new ShareFolders(mounts, share, () => fileMode);
+  const folders = new ShareFolders(mounts, share, clock, () => fileMode);
   const parts = {
     share,
     qemu: new QemuImg(share),

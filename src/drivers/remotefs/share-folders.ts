@@ -1,19 +1,25 @@
+import type { Clock } from '../../kernel/clock.ts';
 import type { StepGuard } from '../exec.ts';
 import type { ShareClient } from '../share/share-client.ts';
 import type { Mounts } from './mounts.ts';
 import { fileModes } from './nas-security.ts';
 import type { Share } from './shares.ts';
 
+/** A folder that is removed under us is missing for so long; what needs it until then is given back. */
+const preparedForMs = 10_000;
+
 /** Makes shares usable: mounted, and with the folder for unfinished files. */
 export class ShareFolders {
   readonly #mounts: Mounts;
   readonly #share: ShareClient;
   readonly #fileMode: () => number;
-  readonly #prepared = new Set<string>();
+  readonly #clock: Clock;
+  readonly #preparedAtMs = new Map<string, number>();
 
-  constructor(mounts: Mounts, share: ShareClient, fileMode: () => number) {
+  constructor(mounts: Mounts, share: ShareClient, clock: Clock, fileMode: () => number) {
     this.#mounts = mounts;
     this.#share = share;
+    this.#clock = clock;
     this.#fileMode = fileMode;
   }
 
@@ -27,10 +33,11 @@ export class ShareFolders {
     // A volume's share may have been taken out of the list: its volumes are served all the same.
     await this.#mounts.ensure(configured ?? { location, options }, guard);
     const dir = this.#mounts.folderOf(location);
-    if (!this.#prepared.has(location)) {
+    const nowMs = this.#clock.nowMs();
+    if (nowMs - (this.#preparedAtMs.get(location) ?? Number.NEGATIVE_INFINITY) >= preparedForMs) {
       const mode = this.#fileMode() === fileModes.secure ? 0o770 : 0o777;
       await this.#share.call('ensureTempFolder', { dir, mode }, guard);
-      this.#prepared.add(location);
+      this.#preparedAtMs.set(location, nowMs);
     }
     return dir;
   }

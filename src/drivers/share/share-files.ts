@@ -123,7 +123,7 @@ export class ShareFiles {
   async removeTemps({ dir, base, tag, own }: Args<'removeTemps'>, guard: CallGuard): Promise<readonly string[]> {
     const folder = pathIn(this.#allowed, dir, tempFolder);
     const removed: string[] = [];
-    for (const name of await readdir(folder)) {
+    for (const name of await readdir(folder).catch(notPrepared(folder))) {
       const owner = tagOfTemp(name, base);
       if (owner === undefined || (owner === tag) !== own) continue;
       guard.assert();
@@ -217,6 +217,14 @@ export class ShareFiles {
       throw error;
     }
   }
+}
+
+/** Somebody has cleaned up, or the share is another one: that says nothing of the operation. */
+function notPrepared(folder: string): (error: unknown) => never {
+  return (error) => {
+    if (!isErrno(error, 'ENOENT')) throw error;
+    throw new CallError('ENOENT', `somebody has removed ${folder}; it will be made anew`, 'unknown');
+  };
 }
 
 /**

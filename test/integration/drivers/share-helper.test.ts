@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -197,6 +197,9 @@ describe.skipIf(leaveOut('qemu-img'))('the share helper', () => {
     await expect(share.call('commit', missing, guard())).rejects.toMatchObject({ errno: 'TAKEN', outcome: 'unknown' });
     const absent = share.call('adopt', { dir, name: 'absent', as: 'volume-y', mode: 0o600 }, guard());
     await expect(absent).rejects.toMatchObject({ errno: 'ENOENT', outcome: 'failed' });
+    rmSync(join(dir, '.cinder-volume-aa'), { recursive: true });
+    const unprepared = share.call('createFile', { ...create, dir, bytes: 4096, fill: 'zeros' }, guard());
+    await expect(unprepared).rejects.toMatchObject({ errno: 'ENOENT', outcome: 'unknown' });
     await share.stop();
   });
 });
