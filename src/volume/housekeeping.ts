@@ -5,7 +5,13 @@ import type { CustodyOptions } from './custody-options.ts';
 /** In one statement; the rest waits for the next turn. */
 const purgeAtOnce = 1_000;
 
-/** Removes what custody needs no more: finished entries and tokens of locks that nobody has taken for long. */
+/** One that lives after all and finds its row gone registers again. */
+const silentForMs = 86_400_000;
+
+/**
+ * Removes what custody needs no more: finished entries, tokens of locks that nobody has taken for long, and the rows of
+ * processes that were killed.
+ */
 export class Housekeeping implements Component {
   readonly name = 'journal housekeeping';
   readonly #loop: Loop;
@@ -14,6 +20,7 @@ export class Housekeeping implements Component {
     this.#loop = new Loop({
       turn: async (signal) => {
         await untilFew(signal, () => db.journal.purge(timings.keepFinishedMs, purgeAtOnce));
+        await untilFew(signal, () => db.incarnations.purge(silentForMs, purgeAtOnce));
         await untilFew(signal, () => db.fence.purge(timings.keepFinishedMs, purgeAtOnce));
       },
       pauseMs: () => timings.purgeIntervalMs,

@@ -160,6 +160,8 @@ export interface IncarnationRepository {
   /** Says whether `id` holds its probe lock; nothing where it has no row. */
   setProbe(id: string, holds: boolean): Promise<void>;
   list(): Promise<readonly Incarnation[]>;
-  /** A clean end; also removes rows that have been silent for a day. */
+  /** A clean end. */
   remove(id: string): Promise<void>;
+  /** Removes rows that have been silent for `ageMs`: of processes that had no clean end. */
+  purge(ageMs: number, limit: number): Promise<number>;
 }

@@ -8,8 +8,6 @@ import type { Session } from '../session.ts';
 export const aliveSql = (names: OwnNames, { ago }: Dialect): string =>
   `select i.id from ${names.incarnation} i where i.beat_at >= ${ago}`;
 
-const forgottenAfterMs = 24 * 3600 * 1000;
-
 export class Incarnations implements IncarnationRepository {
   readonly #session: Session;
   readonly #names: OwnNames;
@@ -54,9 +52,15 @@ export class Incarnations implements IncarnationRepository {
   }
 
   async remove(id: string): Promise<void> {
-    await this.#session.write(
-      `delete from ${this.#names.incarnation} where id = ? or beat_at < ${this.#session.dialect.ago}`,
-      [id, forgottenAfterMs],
+    await this.#session.write(`delete from ${this.#names.incarnation} where id = ?`, [id]);
+  }
+
+  async purge(ageMs: number, limit: number): Promise<number> {
+    const { ago, deleteFirst } = this.#session.dialect;
+    const { count } = await this.#session.write(
+      deleteFirst(this.#names.incarnation, 'id', `beat_at < ${ago}`, 'beat_at'),
+      [ageMs, limit],
     );
+    return count;
   }
 }

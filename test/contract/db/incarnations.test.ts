@@ -18,6 +18,8 @@ describe.each(engines)('incarnations on %s', (engine) => {
     expect(one(await fixture.db.incarnations.list()).beatAgeMs).toBeLessThan(5000);
     await fixture.db.incarnations.register(newIncarnation('long ago'));
     await fixture.backdate('aa_incarnation', 'beat_at', 25 * 3600, `id = 'long ago'`);
+    expect(await fixture.db.incarnations.purge(86_400_000, 10)).toBe(1);
+    expect(one(await fixture.db.incarnations.list()).id).toBe(a);
     await fixture.db.incarnations.remove(a);
     expect(await fixture.db.incarnations.list()).toEqual([]);
     await expect(fixture.db.incarnations.beat(a)).rejects.toThrow('no row any more');

@@ -150,6 +150,12 @@ function incarnations(run: Run): CustodyRepositories['incarnations'] {
         })),
       ),
     remove: (id) => run('incarnations.remove', (tables) => void tables.beats.delete(id)),
+    purge: (ageMs, limit) =>
+      run('incarnations.purge', (tables) => {
+        const silent = [...tables.beats].filter(([, { atMs }]) => performance.now() - atMs > ageMs).slice(0, limit);
+        for (const [id] of silent) tables.beats.delete(id);
+        return silent.length;
+      }),
   };
 }
 
