@@ -69,3 +69,9 @@ describe('the systemd unit', () => {
     expect(apart.exec(unit)?.[0]).toBe(undefined);
   });
 });
+
+it('docker compose waits longer for a replica than it drains by default', () => {
+  const { default: seconds } = serviceOptions.options.gracefulShutdownTimeoutMs;
+  const grace = /stop_grace_period: (\d+)s/.exec(read('docker-compose.yml'))?.[1];
+  expect(Number(grace)).toBeGreaterThan(Number(seconds) + 10);
+});
