@@ -1,5 +1,5 @@
 import type { MessageKind, OutboxMessage } from '../db/ports/custody.ts';
-import { abortReason } from '../kernel/abort.ts';
+import { abortReason, childAbort } from '../kernel/abort.ts';
 import type { Component, Health } from '../kernel/component.ts';
 import { messageOf } from '../kernel/errors.ts';
 import { Loop } from '../kernel/loop.ts';
@@ -7,6 +7,11 @@ import type { CustodyOptions } from './custody-options.ts';
 
 const batchSize = 100;
 const idleMs = 1_000;
+/**
+ * Nobody else sends what is ours before we have gone. The broker may be away for us alone, or for longer than the grace
+ * time, which may be without end.
+ */
+const lastTurnMs = 3_000;
 
 /**
  * What is sent in turn. Notifications may have a broker of their own, which may be away, or queues that somebody else has
@@ -49,10 +54,15 @@ export class OutboxPump implements Component {
     this.#loop.wake();
   }
 
-  /** Sends what is there; what cannot be sent before `force` stays in the outbox, for a successor. */
+  /** Sends what is there; what cannot be sent in a moment, or before `force`, stays in the outbox, for a successor. */
   async stop(how: { force: AbortSignal }): Promise<void> {
     await this.#loop.stop(how.force);
-    if (!how.force.aborted) await this.#turn(how.force).catch((err: unknown) => this.#failed(err));
+    if (how.force.aborted) return;
+    const end = childAbort(how.force);
+    const timer = setTimeout(() => end.abort(new Error('the broker does not take them')), lastTurnMs);
+    await this.#turn(end.signal).catch((err: unknown) => this.#failed(err));
+    clearTimeout(timer);
+    end.detach();
   }
 
   health(): Health {

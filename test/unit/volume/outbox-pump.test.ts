@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { MessageKind, OutboxMessage } from '../../../src/db/ports/custody.ts';
-import { delay, sharedAbort } from '../../../src/kernel/abort.ts';
+import { delay, never, sharedAbort } from '../../../src/kernel/abort.ts';
 import { silentLogger } from '../../../src/log/logger.ts';
 import { defaultTimings, noFailpoints, type CustodyOptions } from '../../../src/volume/custody-options.ts';
 import { OutboxPump, outboxTurns } from '../../../src/volume/outbox-pump.ts';
@@ -107,6 +107,17 @@ describe('the outbox', () => {
     wake();
     await eventually(() => server.tables.outbox.size === 0);
     expect(sent).toEqual(['a', 'a']);
+  });
+
+  it('ends soon after a stop though the broker is away, and leaves what it could not send', async () => {
+    const db = new FakeDatabase(server);
+    const me = randomUUID();
+    stuck.add('a');
+    await start(db, me);
+    await db.outbox.add([message('a'), message('b')], me);
+    wake();
+    await Promise.all(pumps.map((pump) => pump.stop({ force: never })));
+    expect([...server.tables.outbox.keys()]).toEqual(['a']);
   });
 
   it('sends more than a batch without pausing', async () => {
