@@ -173,6 +173,7 @@ export class Contender implements HeldLock {
   /** Queues, and lists the queue in the same breath: a session's calls are carried out in order. One round trip. */
   async #enqueue(): Promise<Queue> {
     this.#mayBeQueued = true;
+    this.#session.gather();
     const [, queue] = await Promise.all([this.#create(), this.#list()]);
     return queue;
   }
@@ -245,14 +246,19 @@ export class Contender implements HeldLock {
    * Removes our node for certain: tries again on every new connection, until it is gone or the session, which takes
    * it along, has ended. Resolves with whether it was still there.
    */
-  async #remove(): Promise<boolean> {
+  #remove(): Promise<boolean> {
+    // What others wait for is sent before anything else is done.
+    const removed = this.#mayBeQueued ? this.#removeForCertain() : Promise.resolve(true);
     this.#stopGuarding();
     this.#before.close();
-    if (!this.#mayBeQueued) return true;
+    return removed;
+  }
+
+  async #removeForCertain(): Promise<boolean> {
     let tries = 0;
     for (;;) {
       try {
-        await this.#session.whenConnected(never);
+        if (!this.#session.connected) await this.#session.whenConnected(never);
         tries += 1;
         return await this.#removeOnce(tries > 1);
       } catch (error) {

@@ -139,6 +139,11 @@ export class ZookeeperSession {
     return raceAbort(raceAbort(promise, signal), this.ended);
   }
 
+  /** What is called in this same breath goes in one packet. */
+  gather(): void {
+    this.#governed.gather();
+  }
+
   /** Asks for the next event of each node; of one that has gone since the last answer it comes at once. As `call`. */
   watch(paths: readonly string[], onEvent: OnEvent): Promise<void> {
     return this.call('watch', (_, done) => this.#governed.watch(paths, onEvent, (error) => done(error, undefined)));
@@ -154,7 +159,6 @@ export class ZookeeperSession {
     if (this.ended.aborted) throw new ZkError('SESSION_EXPIRED', `ZooKeeper, ${what}: the session has ended`);
     if (!this.connected) throw new ZkError('CONNECTION_LOSS', `ZooKeeper, ${what}: not connected`);
     const answer = new Promise<T>((resolve, reject) => {
-      this.#governed.gather();
       start(this.#governed.client, (error, result) => {
         if (error === null || error === undefined) resolve(result);
         else reject(toZkError(what, error));
