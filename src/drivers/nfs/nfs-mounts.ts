@@ -58,7 +58,7 @@ export class NfsMounts implements Mounts {
 
   async ensure(share: Share, guard: StepGuard): Promise<void> {
     const folder = this.folderOf(share.location);
-    if ((await mountPoints()).has(folder)) return;
+    // Asked for before anything is waited for: who comes while one is under way is sure to join it.
     const attempt =
       this.#underWay.get(folder) ?? this.#mount(share, folder).finally(() => this.#underWay.delete(folder));
     this.#underWay.set(folder, attempt);
@@ -67,6 +67,7 @@ export class NfsMounts implements Mounts {
   }
 
   async #mount(share: Share, folder: string): Promise<void> {
+    if ((await mountPoints()).has(folder)) return;
     // The folder is on this machine's disk: what lies below it, the share, is not touched.
     await mkdir(folder).catch((error: unknown) => {
       if (!messageOf(error).includes('EEXIST')) throw error;
